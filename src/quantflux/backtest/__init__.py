@@ -1,0 +1,1 @@
+"""Day-by-day simulation of a strategy and its report."""

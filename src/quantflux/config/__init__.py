@@ -1,0 +1,1 @@
+"""Typed settings and the manager that loads, checks and reloads them."""

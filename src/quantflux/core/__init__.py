@@ -1,0 +1,1 @@
+"""Errors, calendar, symbols, instruments, units, clock and Panel. Imports nothing of ours."""

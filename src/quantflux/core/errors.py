@@ -1,0 +1,192 @@
+"""Every error quantflux raises on purpose, in one tree.
+
+The class says what the caller can do; facts are attributes; the message says what was asked, what was
+found and what would be valid. Each error is also a builtin kind, so plain Python code can catch it::
+
+    QuantfluxError
+    ├── InvalidRequest(ValueError)            mend the request
+    │   └── Unsupported                       this store or result has no such power
+    ├── NotFound(LookupError)                 nothing by that name
+    │   ├── UnknownDataset
+    │   └── UnknownSymbol
+    ├── InvalidData(ValueError)               the rows break the dataset's schema; nothing was stored
+    ├── ConfigError(ValueError)               mend the configuration file or variable
+    ├── MissingDependency(ImportError)        install an extra
+    ├── StoreError(RuntimeError)              the truth store
+    │   ├── StoreUnavailable(ConnectionError)   nothing was done; retry later
+    │   │   └── StoreFull                       nothing was written; free space, then retry
+    │   ├── OutcomeUnknown(TimeoutError)        a write may or may not have been applied; send the same batch again
+    │   ├── PartialWrite                        some rows were stored, the rejected ones are listed
+    │   ├── VersionConflict                     somebody else wrote first; read again
+    │   ├── StoreCorrupt                        a file or answer fails its checksum
+    │   └── AccessDenied(PermissionError)       mend the credentials or rights
+    └── SourceError(RuntimeError)             a data vendor
+        ├── SourceUnavailable(ConnectionError)  retry later
+        ├── RateLimited                         retry after `retry_after` seconds
+        └── SourceChanged                       the vendor's frame has another shape than documented
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class QuantfluxError(Exception):
+    """Root of the tree. `retryable` says whether the same call may succeed later, and is safe to repeat."""
+
+    retryable: ClassVar[bool] = False
+
+
+class InvalidRequest(QuantfluxError, ValueError):
+    """The request itself is wrong; the message says what would be valid."""
+
+
+class Unsupported(InvalidRequest):
+    """The store, result or format has no such power."""
+
+
+class NotFound(QuantfluxError, LookupError):
+    """Nothing is known by that name."""
+
+
+class UnknownDataset(NotFound):
+    """No dataset is called that."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"No dataset is called {name!r}; known: {', '.join(sorted(known))}.")
+        self.name = name
+        self.known = tuple(known)
+
+
+class UnknownSymbol(NotFound):
+    """The dataset holds no row of these symbols."""
+
+    def __init__(self, symbols: Sequence[str], dataset: str, similar: Sequence[str] = ()) -> None:
+        shown = ", ".join(symbols[:5]) + (f" and {len(symbols) - 5} more" if len(symbols) > 5 else "")
+        hint = f" Similar: {', '.join(similar[:5])}." if similar else ""
+        super().__init__(f"{dataset} holds no row of {shown}.{hint}")
+        self.symbols = tuple(symbols)
+        self.dataset = dataset
+        self.similar = tuple(similar)
+
+
+class InvalidData(QuantfluxError, ValueError):
+    """Rows break the schema of their dataset. Nothing was stored.
+
+    Attributes
+    ----------
+    dataset, column, rule : str
+        Where, and which rule of the schema.
+    row : int or None
+        Index of the first offending row in the table as given.
+    count : int
+        How many rows offend.
+    """
+
+    def __init__(
+        self, message: str, *, dataset: str, column: str = "", rule: str = "", row: int | None = None, count: int = 1
+    ) -> None:
+        super().__init__(message)
+        self.dataset = dataset
+        self.column = column
+        self.rule = rule
+        self.row = row
+        self.count = count
+
+
+class ConfigError(QuantfluxError, ValueError):
+    """The configuration is wrong; the message names file, key, what was found and what is valid."""
+
+
+class MissingDependency(QuantfluxError, ImportError):
+    """An optional library is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; install it with: pip install 'quantflux[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+class StoreError(QuantfluxError, RuntimeError):
+    """The truth store failed."""
+
+
+class StoreUnavailable(StoreError, ConnectionError):
+    """The store cannot be reached or refused to work. Nothing was done; retrying is safe."""
+
+    retryable = True
+
+
+class StoreFull(StoreUnavailable):
+    """The store has no space left. Nothing was written."""
+
+
+class OutcomeUnknown(StoreError, TimeoutError):
+    """The reply was lost: the write may or may not have been applied. Sending the identical batch again is safe."""
+
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that a store refused: its index in the batch as given, its key and the store's reason."""
+
+    row: int
+    key: str
+    reason: str
+
+
+class PartialWrite(StoreError):
+    """Some rows of a batch were stored, others refused. Sending the accepted ones again is pointless."""
+
+    def __init__(self, accepted: int, rejected: Sequence[RejectedRow]) -> None:
+        first = rejected[0]
+        super().__init__(
+            f"{accepted} rows were stored, {len(rejected)} refused; first: row {first.row} ({first.key}): {first.reason}"
+        )
+        self.accepted = accepted
+        self.rejected = tuple(rejected)
+
+
+class VersionConflict(StoreError):
+    """Another writer committed first and the two cannot be merged."""
+
+    retryable = True
+
+
+class StoreCorrupt(StoreError):
+    """Stored bytes fail their check. `path` names the file or series."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class AccessDenied(StoreError, PermissionError):
+    """The store refused the credentials, or they lack the right."""
+
+
+class SourceError(QuantfluxError, RuntimeError):
+    """A data vendor failed."""
+
+
+class SourceUnavailable(SourceError, ConnectionError):
+    """The vendor cannot be reached; retry later."""
+
+    retryable = True
+
+
+class RateLimited(SourceError):
+    """The vendor refused for now."""
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SourceChanged(SourceError):
+    """The vendor's answer no longer has the documented shape."""

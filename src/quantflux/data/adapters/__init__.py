@@ -1,0 +1,1 @@
+"""One folder per truth store. Adapters do not know each other."""

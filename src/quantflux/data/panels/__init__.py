@@ -1,0 +1,1 @@
+"""The panel tier: memory-mapped field panels, one set per dataset version."""

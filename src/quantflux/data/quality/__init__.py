@@ -1,0 +1,1 @@
+"""Whether imported rows can be trusted: rules, findings, quarantine."""

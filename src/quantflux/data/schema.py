@@ -1,0 +1,508 @@
+"""What a dataset is, and which datasets there are.
+
+A dataset is one table of the truth store: rows keyed by symbol and time (and, for a few, by one more
+column), with typed fields in canonical units: yuan, shares, percent where a field says so. Every store holds
+the same datasets; `conform` is the one gate through which rows enter any of them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cache, cached_property
+from importlib.resources import files
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from quantflux.core.clock import SHANGHAI, Clock
+from quantflux.core.errors import InvalidData, InvalidRequest, UnknownDataset
+
+FIRST_TRADING_DAY = date(1990, 12, 19)
+"""The Shanghai exchange opened on this day: no bar can be older."""
+
+MINUTE_LABELS = np.concatenate([np.arange(571, 691), np.arange(781, 901)])
+"""Closing minutes of the day's 240 bars, in minutes after midnight: 09:31-11:30 and 13:01-15:00."""
+
+SYMBOL_PATTERN = r"^[0-9]{6}\.(SH|SZ|BJ)\z"
+"""Canonical symbols, ASCII digits only. `\\z`, because `$` would let a trailing newline through."""
+
+
+class FieldType(StrEnum):
+    """The five types a field may have."""
+
+    FLOAT = "float"
+    INTEGER = "integer"
+    TEXT = "text"
+    DATE = "date"
+    BOOLEAN = "boolean"
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The Arrow type in which values travel."""
+        return _ARROW_TYPES[self]
+
+
+_ARROW_TYPES = {
+    FieldType.FLOAT: pa.float64(),
+    FieldType.INTEGER: pa.int64(),
+    FieldType.TEXT: pa.string(),
+    FieldType.DATE: pa.date32(),
+    FieldType.BOOLEAN: pa.bool_(),
+}
+
+
+class TimeKind(StrEnum):
+    """How a dataset's rows are dated."""
+
+    DAY = "day"
+    MINUTE = "minute"
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """date32 for days; instants in microseconds, shown in Shanghai time, for minutes."""
+        return pa.date32() if self is TimeKind.DAY else pa.timestamp("us", tz="Asia/Shanghai")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a dataset.
+
+    Attributes
+    ----------
+    unit : str
+        Canonical unit: yuan, shares, percent, ratio, or empty for codes and names.
+    required : bool
+        A row without this value is refused. Other fields may be null; NaN is stored as null.
+    minimum : float or None
+        Smallest value allowed; with `exclusive`, values must be greater.
+    """
+
+    name: str
+    type: FieldType = FieldType.FLOAT
+    unit: str = ""
+    required: bool = False
+    minimum: float | None = None
+    exclusive: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One table of the truth store.
+
+    Attributes
+    ----------
+    name : str
+        Also the name of the table or measurement.
+    time : str
+        The time column: the day a row belongs to, or the close of a minute bar.
+    kind : TimeKind
+    extra_keys : tuple of str
+        Fields that are part of the key beside symbol and time.
+    partition : {"year", "month"}
+        How the columnar store cuts it.
+    panel : bool
+        Whether the panel tier keeps its numeric fields: rows are unique by symbol and time.
+    """
+
+    name: str
+    time: str
+    kind: TimeKind
+    fields: tuple[Field, ...]
+    extra_keys: tuple[str, ...] = ()
+    partition: str = "year"
+    panel: bool = False
+    earliest: date = FIRST_TRADING_DAY
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """Columns that identify a row, in sort order."""
+        return ("symbol", self.time, *self.extra_keys)
+
+    @cached_property
+    def value_names(self) -> tuple[str, ...]:
+        """Fields that are not part of the key."""
+        return tuple(f.name for f in self.fields if f.name not in self.extra_keys)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Field]:
+        """Fields by name."""
+        return MappingProxyType({f.name: f for f in self.fields})
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the whole table: key columns first, then the values."""
+        return self.schema_of(self.value_names)
+
+    def schema_of(self, columns: tuple[str, ...]) -> pa.Schema:
+        """Return the Arrow schema of the key plus these value columns."""
+        types = {"symbol": pa.string(), self.time: self.kind.arrow}
+        types |= {f.name: f.type.arrow for f in self.fields}
+        required = {*self.key, *(f.name for f in self.fields if f.required)}
+        return pa.schema([pa.field(n, types[n], nullable=n not in required) for n in (*self.key, *columns)])
+
+    def check_columns(self, columns: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the value columns asked for, in schema order of the request; refuse unknown ones."""
+        if columns is None:
+            return self.value_names
+        unknown = [c for c in columns if c not in self.by_name and c not in self.key]
+        if unknown:
+            raise InvalidRequest(
+                f"{self.name} has no column {', '.join(map(repr, unknown))}; it has: {', '.join(self.value_names)}."
+            )
+        return tuple(dict.fromkeys(c for c in columns if c not in self.key))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def _prices(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(n, unit="yuan", required=True, minimum=0.0, exclusive=True) for n in names)
+
+
+def _numbers(unit: str, *names: str) -> tuple[Field, ...]:
+    return tuple(Field(n, unit=unit) for n in names)
+
+
+_BAR = (
+    *_prices("open", "high", "low", "close"),
+    Field("volume", FieldType.INTEGER, "shares", required=True, minimum=0),
+    Field("amount", unit="yuan", minimum=0.0),
+)
+
+DAILY = Dataset(
+    "stock_daily_data",
+    "trade_date",
+    TimeKind.DAY,
+    (*_BAR, Field("adj_factor", unit="ratio", minimum=0.0, exclusive=True)),
+    panel=True,
+)
+"""Daily bars: raw prices, with the cumulative multiplicative factor beside them."""
+
+MINUTE = Dataset("stock_minute_data", "bar_time", TimeKind.MINUTE, _BAR, partition="month", panel=True)
+"""One-minute bars, labelled by their close. Longer periods are derived from these."""
+
+DAILY_BASIC = Dataset(
+    "stock_daily_basic",
+    "trade_date",
+    TimeKind.DAY,
+    (
+        *_numbers("yuan", "close"),
+        *_numbers("percent", "turnover_rate", "turnover_rate_f"),
+        *_numbers("ratio", "volume_ratio", "pe", "pe_ttm", "pb", "ps", "ps_ttm"),
+        *_numbers("percent", "dv_ratio", "dv_ttm"),
+        *_numbers("shares", "total_share", "float_share", "free_share"),
+        *_numbers("yuan", "total_mv", "circ_mv"),
+    ),
+    panel=True,
+)
+
+_ORDER_SIZES = ("sm", "md", "lg", "elg")
+MONEYFLOW = Dataset(
+    "stock_moneyflow",
+    "trade_date",
+    TimeKind.DAY,
+    (
+        *(
+            Field(f"{side}_{size}_{what}", unit=unit)
+            for size in _ORDER_SIZES
+            for side in ("buy", "sell")
+            for what, unit in (("vol", "shares"), ("amount", "yuan"))
+        ),
+        Field("net_mf_vol", unit="shares"),
+        Field("net_mf_amount", unit="yuan"),
+    ),
+    panel=True,
+)
+
+CHIP = Dataset(
+    "stock_chip",
+    "trade_date",
+    TimeKind.DAY,
+    (
+        *_numbers("yuan", "his_low", "his_high", "cost_5pct", "cost_15pct", "cost_50pct", "cost_85pct"),
+        *_numbers("yuan", "cost_95pct", "weight_avg"),
+        *_numbers("percent", "winner_rate"),
+    ),
+    panel=True,
+)
+
+FACTOR_VALUES = Dataset(
+    "factor_values",
+    "trade_date",
+    TimeKind.DAY,
+    (
+        Field("factor_id", FieldType.TEXT, required=True),
+        Field("value"),
+        Field("percentile_rank", unit="percent"),
+        Field("z_score"),
+    ),
+    extra_keys=("factor_id",),
+)
+
+PREDICTIONS = Dataset(
+    "predictions",
+    "trade_date",
+    TimeKind.DAY,
+    (
+        Field("model_id", FieldType.TEXT, required=True),
+        Field("predicted_return", unit="ratio"),
+        Field("probability_score"),
+        Field("rank_score", FieldType.INTEGER),
+    ),
+    extra_keys=("model_id",),
+)
+
+INSTRUMENTS = Dataset(
+    "instruments",
+    "valid_from",
+    TimeKind.DAY,
+    (
+        Field("instrument_id", FieldType.TEXT, required=True),
+        Field("name", FieldType.TEXT, required=True),
+        Field("board", FieldType.TEXT, required=True),
+        Field("industry", FieldType.TEXT),
+        Field("status", FieldType.TEXT, required=True),
+        Field("list_date", FieldType.DATE),
+        Field("delist_date", FieldType.DATE),
+    ),
+)
+"""What a symbol meant from `valid_from` on: a new row for each change of name, status, industry or code."""
+
+
+def _statement(name: str, fields: list[str]) -> Dataset:
+    codes = ("comp_type", "end_type", "update_flag")
+    return Dataset(
+        name,
+        "end_date",
+        TimeKind.DAY,
+        (
+            Field("report_type", FieldType.TEXT, required=True),
+            Field("f_ann_date", FieldType.DATE, required=True),
+            Field("ann_date", FieldType.DATE),
+            *(Field(code, FieldType.TEXT) for code in codes),
+            *_numbers("yuan", *fields),
+        ),
+        extra_keys=("report_type", "f_ann_date"),
+        earliest=date(1980, 1, 1),
+    )
+
+
+@cache
+def datasets() -> Mapping[str, Dataset]:
+    """Return every dataset by name."""
+    statements = tomllib.loads(files("quantflux.data").joinpath("statements.toml").read_text(encoding="utf-8"))
+    known = (DAILY, MINUTE, DAILY_BASIC, MONEYFLOW, CHIP, FACTOR_VALUES, PREDICTIONS, INSTRUMENTS)
+    every = (*known, *(_statement(name, table["fields"]) for name, table in statements.items()))
+    return MappingProxyType({d.name: d for d in every})
+
+
+def dataset(name: str) -> Dataset:
+    """Return a dataset by name.
+
+    Raises
+    ------
+    UnknownDataset
+        Listing the known names.
+
+    Examples
+    --------
+    >>> dataset("stock_daily_data").key
+    ('symbol', 'trade_date')
+    """
+    known = datasets()
+    if name not in known:
+        raise UnknownDataset(name, list(known))
+    return known[name]
+
+
+def conform(data: Dataset, table: pa.Table, clock: Clock) -> pa.Table:
+    """Return `table` in the dataset's schema, sorted by key, or refuse it whole.
+
+    Columns that may be null and are absent become null, so that writing a row always replaces all of it.
+    NaN in such a column becomes null; NaN in a required one, any infinity, a value below its minimum, a time
+    outside the dataset's life, a malformed symbol or a key that occurs twice is refused.
+
+    Parameters
+    ----------
+    data : Dataset
+    table : pyarrow.Table
+        Rows in canonical units, in any order.
+    clock : Clock
+        Rows may be dated up to one day after its present.
+
+    Returns
+    -------
+    pyarrow.Table
+        In `data.schema`, sorted by `data.key`.
+
+    Raises
+    ------
+    InvalidData
+        Naming the column, the first offending row, how many offend, and the rule.
+    """
+    _check_names(data, table)
+    columns = [_column(data, table, target) for target in data.schema]
+    result = pa.Table.from_arrays(columns, schema=data.schema)
+    _check_symbols(data, result)
+    _check_times(data, result, clock)
+    return _sorted_unique(data, result)
+
+
+def _check_names(data: Dataset, table: pa.Table) -> None:
+    names = set(table.column_names)
+    if len(names) != len(table.column_names):
+        raise InvalidData(f"{data.name}: a column name occurs twice in {table.column_names}", dataset=data.name)
+    unknown = sorted(names - set(data.schema.names))
+    if unknown:
+        raise InvalidData(
+            f"{data.name} has no column {', '.join(unknown)}; it has: {', '.join(data.schema.names)}",
+            dataset=data.name,
+            column=unknown[0],
+            rule="unknown column",
+        )
+    missing = [f.name for f in data.schema if not f.nullable and f.name not in names]
+    if missing:
+        raise InvalidData(
+            f"{data.name} needs the column {', '.join(missing)}; found: {', '.join(table.column_names)}",
+            dataset=data.name,
+            column=missing[0],
+            rule="missing column",
+        )
+
+
+def _refuse(data: Dataset, column: str, rule: str, offending: pa.ChunkedArray, values: pa.ChunkedArray) -> None:
+    """Raise if any element of the boolean array `offending` is true."""
+    flags = offending.combine_chunks() if isinstance(offending, pa.ChunkedArray) else offending
+    indices = np.flatnonzero(flags.fill_null(False).to_numpy(zero_copy_only=False))
+    if len(indices):
+        row = int(indices[0])
+        raise InvalidData(
+            f"{data.name}.{column}: {rule}; row {row} has {values[row].as_py()!r} ({len(indices)} rows in all)",
+            dataset=data.name,
+            column=column,
+            rule=rule,
+            row=row,
+            count=len(indices),
+        )
+
+
+def _column(data: Dataset, table: pa.Table, target: pa.Field) -> pa.ChunkedArray:
+    if target.name not in table.column_names:
+        return pa.chunked_array([pa.nulls(table.num_rows, target.type)])
+    raw = table.column(target.name)
+    try:
+        values = _cast(raw, target.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
+        raise InvalidData(
+            f"{data.name}.{target.name} must be {target.type}, cannot read {raw.type}: {exc}",
+            dataset=data.name,
+            column=target.name,
+            rule="type",
+        ) from exc
+    if pa.types.is_floating(target.type):
+        _refuse(data, target.name, "must be finite", pc.is_inf(values), values)
+        nan = pc.is_nan(values)
+        if pc.any(nan).as_py():
+            values = pc.if_else(nan, pa.scalar(None, target.type), values)
+    if not target.nullable:
+        _refuse(data, target.name, "must have a value", pc.is_null(values), values)
+    field = data.by_name.get(target.name)
+    if field is not None and field.minimum is not None:
+        compare, words = (pc.less_equal, "greater than") if field.exclusive else (pc.less, "at least")
+        _refuse(data, target.name, f"must be {words} {field.minimum:g}", compare(values, field.minimum), values)
+    if pa.types.is_string(target.type):
+        control = pc.match_substring_regex(values, r"[\x00-\x1f\x7f]")
+        _refuse(data, target.name, "must not hold control characters", control, values)
+    return values
+
+
+def _cast(raw: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
+    """Cast without loss. A naive timestamp is taken as Shanghai wall-clock time."""
+    if pa.types.is_timestamp(target) and pa.types.is_timestamp(raw.type) and raw.type.tz is None:
+        return pc.assume_timezone(raw.cast(pa.timestamp("us")), "Asia/Shanghai", ambiguous="raise", nonexistent="raise")
+    if pa.types.is_timestamp(raw.type) and pa.types.is_date(target) and raw.type.tz is not None:
+        raise pa.ArrowInvalid("an instant is not a day: convert it to the exchange's date first")
+    return raw.cast(target)
+
+
+def _check_symbols(data: Dataset, table: pa.Table) -> None:
+    symbols = table.column("symbol")
+    distinct = symbols.unique()
+    good = pc.match_substring_regex(distinct, SYMBOL_PATTERN)
+    if not pc.all(good, min_count=0).as_py():
+        bad = distinct.filter(pc.invert(good))
+        rule = "must be a canonical symbol such as 600519.SH"
+        _refuse(data, "symbol", rule, pc.is_in(symbols, value_set=bad), symbols)
+
+
+def _check_times(data: Dataset, table: pa.Table, clock: Clock) -> None:
+    times = table.column(data.time)
+    latest = clock.now().astimezone(SHANGHAI) + timedelta(days=1)
+    earliest = data.earliest
+    if data.kind is TimeKind.DAY:
+        low, high = pa.scalar(earliest), pa.scalar(latest.date())
+    else:
+        start = datetime.combine(earliest, time(), SHANGHAI)
+        low, high = (pa.scalar(t.astimezone(UTC), data.kind.arrow) for t in (start, latest))
+    rule = f"must lie in {earliest.isoformat()} .. {latest.date().isoformat()}"
+    _refuse(data, data.time, rule, pc.or_(pc.less(times, low), pc.greater(times, high)), times)
+    if data.kind is TimeKind.MINUTE:
+        wall = local_minutes(times)
+        off_grid = ~np.isin(wall, MINUTE_LABELS)
+        whole = pc.cast(times.cast(pa.int64()), pa.int64()).to_numpy() % 60_000_000 == 0
+        _refuse(
+            data,
+            data.time,
+            "must be the closing minute of a bar, 09:31-11:30 or 13:01-15:00 Shanghai time",
+            pa.array(off_grid | ~whole),
+            times,
+        )
+
+
+def local_minutes(times: pa.ChunkedArray) -> np.ndarray:
+    """Return minutes after midnight, Shanghai wall clock, of instants."""
+    local = pc.local_timestamp(times).cast(pa.int64()).to_numpy()
+    return (local // 60_000_000) % 1440
+
+
+def _sorted_unique(data: Dataset, table: pa.Table) -> pa.Table:
+    if table.num_rows < 2:
+        return table
+    table = table.combine_chunks()
+    if not _strictly_increasing(data, table):
+        table = table.sort_by([(name, "ascending") for name in data.key])
+        same = np.ones(table.num_rows - 1, dtype=bool)
+        for name in data.key:
+            column = table.column(name).combine_chunks()
+            same &= pc.equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)
+        if same.any():
+            row = int(np.flatnonzero(same)[0])
+            key = ", ".join(str(table.column(n)[row].as_py()) for n in data.key)
+            raise InvalidData(
+                f"{data.name}: the key ({key}) occurs more than once ({int(same.sum())} repeats in all)",
+                dataset=data.name,
+                column=data.time,
+                rule="unique key",
+                count=int(same.sum()),
+            )
+    return table
+
+
+def _strictly_increasing(data: Dataset, table: pa.Table) -> bool:
+    """Whether rows already stand in key order without repeats (cheap: most sources deliver them so)."""
+    if data.extra_keys:
+        return False
+    symbols = table.column("symbol").combine_chunks()
+    later, earlier = symbols.slice(1), symbols.slice(0, len(symbols) - 1)
+    if not pc.all(pc.greater_equal(later, earlier)).as_py():
+        return False
+    stamps = table.column(data.time).combine_chunks()
+    integers = stamps.cast(pa.int32() if data.kind is TimeKind.DAY else pa.int64()).to_numpy()
+    changes = pc.not_equal(later, earlier).to_numpy(zero_copy_only=False)
+    return bool(np.all(changes | (np.diff(integers) > 0)))

@@ -1,0 +1,1 @@
+"""Where market data come from: files, vendors, and a synthetic market."""
