@@ -1,1 +1,6 @@
-"""Typed settings and the manager that loads, checks and reloads them."""
+"""Typed settings, where each value came from, and the manager that reloads them."""
+
+from quantflux.config.settings import Settings
+from quantflux.config.stores import StoreSettings
+
+__all__ = ["Settings", "StoreSettings"]

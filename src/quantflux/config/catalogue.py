@@ -1,0 +1,210 @@
+"""Every setting by its dotted key: what `explain`, validation and the reference page know about it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from inspect import cleandoc
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import annotated_types as limits
+from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from quantflux.config.fields import Section
+from quantflux.config.settings import Settings
+
+PREFIX = "QUANTFLUX_"
+"""Of every environment variable that sets a setting."""
+
+_WORDS: dict[type, str] = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+}
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class Refused(ValueError):
+    """A value is not valid for its setting. The message never repeats the value."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    key : str
+        Dotted, such as "store.influxdb.url".
+    type : type
+        One of bool, int, float, str, pathlib.Path and SecretStr.
+    valid : str
+        In words, with limits or choices.
+    restart : bool
+        Whether a change takes effect only after a restart.
+    """
+
+    key: str
+    description: str
+    type: type
+    unit: str
+    default: Any
+    valid: str
+    choices: tuple[str, ...]
+    restart: bool
+    _adapter: TypeAdapter[Any] = field(repr=False, compare=False)
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must never be shown."""
+        return self.type is SecretStr
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.key.upper().replace(".", "__")
+
+    def check(self, value: Any) -> Any:
+        """Return a value as read from TOML in its final type.
+
+        Raises
+        ------
+        Refused
+            Saying what is wrong, without the value.
+        """
+        try:
+            return self._adapter.validate_json(json.dumps(value), strict=True)
+        except ValidationError as exc:
+            error = exc.errors(include_url=False, include_input=False)[0]
+            reason = str(error.get("ctx", {}).get("error", "")) if error["type"] == "value_error" else ""
+            raise Refused(reason) from None
+
+    def from_text(self, text: str) -> Any:
+        """Return the TOML value that the text of a variable or option stands for; the text itself where it is none.
+
+        Examples
+        --------
+        >>> catalogue()["store.mysql.port"].from_text("3307"), catalogue()["panels.enabled"].from_text("no")
+        (3307, False)
+        """
+        if self.type is bool:
+            return {
+                "true": True,
+                "yes": True,
+                "on": True,
+                "1": True,
+                "false": False,
+                "no": False,
+                "off": False,
+                "0": False,
+            }.get(text.strip().casefold(), text)
+        if self.type in (int, float):
+            try:
+                return self.type(text.replace("_", ""))
+            except ValueError:
+                return text
+        return text
+
+
+@cache
+def catalogue() -> Mapping[str, Setting]:
+    """Return every setting by its dotted key, in the order of the reference page."""
+    return MappingProxyType({s.key: s for s in _walk(Settings, "")})
+
+
+@cache
+def sections() -> Mapping[str, str]:
+    """Return the description of every section by its dotted name; the root's name is empty."""
+    return MappingProxyType(dict(_walk_sections(Settings, "")))
+
+
+def similar(name: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> list[str]:
+    """Return up to three known names that look like `name`, best first; whole keys are found by their last part too.
+
+    Examples
+    --------
+    >>> similar("store.nmae", list(catalogue()))[0]
+    'store.name'
+    """
+    names = list(known)
+    found = difflib.get_close_matches(name.casefold(), names, n=3, cutoff=0.75)
+    leaf = name.casefold().rpartition(".")[2]
+    by_leaf = [n for n in names if n.rpartition(".")[2] == leaf]
+    return list(dict.fromkeys([*found, *by_leaf]))[:3]
+
+
+def value_of(settings: Section, key: str) -> Any:
+    """Return the value of a dotted key."""
+    found: Any = settings
+    for part in key.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _is_section(info: FieldInfo) -> bool:
+    return isinstance(info.annotation, type) and issubclass(info.annotation, Section)
+
+
+def _walk(model: type[Section], prefix: str) -> Iterator[Setting]:
+    for name, info in model.model_fields.items():
+        if _is_section(info):
+            yield from _walk(info.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]  # just checked
+        else:
+            yield _setting(prefix + name, info)
+
+
+def _walk_sections(model: type[Section], prefix: str) -> Iterator[tuple[str, str]]:
+    yield prefix.rstrip("."), cleandoc(model.__doc__ or "").partition("\n\nExamples")[0]
+    for name, info in model.model_fields.items():
+        if _is_section(info):
+            yield from _walk_sections(info.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]  # just checked
+
+
+def _setting(key: str, info: FieldInfo) -> Setting:
+    extra = info.json_schema_extra
+    assert isinstance(extra, dict), f"{key} is not declared with `setting`"
+    choices = (
+        tuple(str(c) for c in get_args(info.annotation)) if get_origin(info.annotation) is Literal else ()
+    )
+    kind = str if choices else _plain(info.annotation)
+    return Setting(
+        key=key,
+        description=str(info.description),
+        type=kind,
+        unit=str(extra["unit"]),
+        default=info.default,
+        valid=str(extra["valid"]) or _valid(kind, choices, info.metadata),
+        choices=choices,
+        restart=bool(extra["restart"]),
+        _adapter=TypeAdapter(Annotated[(info.annotation, key, *info.metadata)], config=_STRICT),
+    )
+
+
+def _plain(annotation: Any) -> type:
+    """Return the one plain type inside an annotation: `Annotated[Path, ...] | None` is a Path."""
+    if isinstance(annotation, type):
+        return annotation
+    first: Any = get_args(annotation)[0]
+    return _plain(first)
+
+
+def _valid(kind: type, choices: tuple[str, ...], metadata: list[Any]) -> str:
+    if choices:
+        return "one of " + ", ".join(f'"{c}"' for c in choices)
+    words = "text, never shown" if kind is SecretStr else _WORDS[kind]
+    bounds = {
+        "of at least {:,}": [m.ge for m in metadata if isinstance(m, limits.Ge)],
+        "above {:,}": [m.gt for m in metadata if isinstance(m, limits.Gt)],
+        "up to {:,}": [m.le for m in metadata if isinstance(m, limits.Le)],
+        "below {:,}": [m.lt for m in metadata if isinstance(m, limits.Lt)],
+    }
+    said = [pattern.format(value) for pattern, values in bounds.items() for value in values]
+    return " ".join([words, " and ".join(said)]).strip()
