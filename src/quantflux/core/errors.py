@@ -15,7 +15,7 @@ found and what would be valid. Each error is also a builtin kind, so plain Pytho
     ├── StoreError(RuntimeError)              the truth store
     │   ├── StoreUnavailable(ConnectionError)   nothing was done; retry later
     │   │   └── StoreFull                       nothing was written; free space, then retry
-    │   ├── OutcomeUnknown(TimeoutError)        a write may or may not have been applied; send the same batch again
+    │   ├── OutcomeUnknown(TimeoutError)        a write may have been applied; send the same batch again
     │   ├── PartialWrite                        some rows were stored, the rejected ones are listed
     │   ├── VersionConflict                     somebody else wrote first; read again
     │   ├── StoreCorrupt                        a file or answer fails its checksum
@@ -86,7 +86,14 @@ class InvalidData(QuantfluxError, ValueError):
     """
 
     def __init__(
-        self, message: str, *, dataset: str, column: str = "", rule: str = "", row: int | None = None, count: int = 1
+        self,
+        message: str,
+        *,
+        dataset: str,
+        column: str = "",
+        rule: str = "",
+        row: int | None = None,
+        count: int = 1,
     ) -> None:
         super().__init__(message)
         self.dataset = dataset
@@ -97,7 +104,17 @@ class InvalidData(QuantfluxError, ValueError):
 
 
 class ConfigError(QuantfluxError, ValueError):
-    """The configuration is wrong; the message names file, key, what was found and what is valid."""
+    """The configuration is wrong; the message names file, key, what was found and what is valid.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        Every single problem, one line each, where the whole configuration was checked.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class MissingDependency(QuantfluxError, ImportError):
@@ -124,7 +141,7 @@ class StoreFull(StoreUnavailable):
 
 
 class OutcomeUnknown(StoreError, TimeoutError):
-    """The reply was lost: the write may or may not have been applied. Sending the identical batch again is safe."""
+    """The reply was lost: the write may have been applied. Sending the identical batch again is safe."""
 
     retryable = True
 
@@ -144,7 +161,8 @@ class PartialWrite(StoreError):
     def __init__(self, accepted: int, rejected: Sequence[RejectedRow]) -> None:
         first = rejected[0]
         super().__init__(
-            f"{accepted} rows were stored, {len(rejected)} refused; first: row {first.row} ({first.key}): {first.reason}"
+            f"{accepted} rows were stored, {len(rejected)} refused; "
+            f"first: row {first.row} ({first.key}): {first.reason}"
         )
         self.accepted = accepted
         self.rejected = tuple(rejected)

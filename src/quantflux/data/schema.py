@@ -22,15 +22,13 @@ import pyarrow.compute as pc
 
 from quantflux.core.clock import SHANGHAI, Clock
 from quantflux.core.errors import InvalidData, InvalidRequest, UnknownDataset
+from quantflux.core.symbols import SYMBOL_PATTERN
 
 FIRST_TRADING_DAY = date(1990, 12, 19)
 """The Shanghai exchange opened on this day: no bar can be older."""
 
 MINUTE_LABELS = np.concatenate([np.arange(571, 691), np.arange(781, 901)])
 """Closing minutes of the day's 240 bars, in minutes after midnight: 09:31-11:30 and 13:01-15:00."""
-
-SYMBOL_PATTERN = r"^[0-9]{6}\.(SH|SZ|BJ)\z"
-"""Canonical symbols, ASCII digits only. `\\z`, because `$` would let a trailing newline through."""
 
 
 class FieldType(StrEnum):
@@ -296,7 +294,9 @@ def _statement(name: str, fields: list[str]) -> Dataset:
 @cache
 def datasets() -> Mapping[str, Dataset]:
     """Return every dataset by name."""
-    statements = tomllib.loads(files("quantflux.data").joinpath("statements.toml").read_text(encoding="utf-8"))
+    statements = tomllib.loads(
+        files("quantflux.data").joinpath("statements.toml").read_text(encoding="utf-8")
+    )
     known = (DAILY, MINUTE, DAILY_BASIC, MONEYFLOW, CHIP, FACTOR_VALUES, PREDICTIONS, INSTRUMENTS)
     every = (*known, *(_statement(name, table["fields"]) for name, table in statements.items()))
     return MappingProxyType({d.name: d for d in every})
@@ -357,7 +357,9 @@ def conform(data: Dataset, table: pa.Table, clock: Clock) -> pa.Table:
 def _check_names(data: Dataset, table: pa.Table) -> None:
     names = set(table.column_names)
     if len(names) != len(table.column_names):
-        raise InvalidData(f"{data.name}: a column name occurs twice in {table.column_names}", dataset=data.name)
+        raise InvalidData(
+            f"{data.name}: a column name occurs twice in {table.column_names}", dataset=data.name
+        )
     unknown = sorted(names - set(data.schema.names))
     if unknown:
         raise InvalidData(
@@ -376,7 +378,9 @@ def _check_names(data: Dataset, table: pa.Table) -> None:
         )
 
 
-def _refuse(data: Dataset, column: str, rule: str, offending: pa.ChunkedArray, values: pa.ChunkedArray) -> None:
+def _refuse(
+    data: Dataset, column: str, rule: str, offending: pa.ChunkedArray, values: pa.ChunkedArray
+) -> None:
     """Raise if any element of the boolean array `offending` is true."""
     flags = offending.combine_chunks() if isinstance(offending, pa.ChunkedArray) else offending
     indices = np.flatnonzero(flags.fill_null(False).to_numpy(zero_copy_only=False))
@@ -415,7 +419,9 @@ def _column(data: Dataset, table: pa.Table, target: pa.Field) -> pa.ChunkedArray
     field = data.by_name.get(target.name)
     if field is not None and field.minimum is not None:
         compare, words = (pc.less_equal, "greater than") if field.exclusive else (pc.less, "at least")
-        _refuse(data, target.name, f"must be {words} {field.minimum:g}", compare(values, field.minimum), values)
+        _refuse(
+            data, target.name, f"must be {words} {field.minimum:g}", compare(values, field.minimum), values
+        )
     if pa.types.is_string(target.type):
         control = pc.match_substring_regex(values, r"[\x00-\x1f\x7f]")
         _refuse(data, target.name, "must not hold control characters", control, values)
@@ -425,7 +431,9 @@ def _column(data: Dataset, table: pa.Table, target: pa.Field) -> pa.ChunkedArray
 def _cast(raw: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
     """Cast without loss. A naive timestamp is taken as Shanghai wall-clock time."""
     if pa.types.is_timestamp(target) and pa.types.is_timestamp(raw.type) and raw.type.tz is None:
-        return pc.assume_timezone(raw.cast(pa.timestamp("us")), "Asia/Shanghai", ambiguous="raise", nonexistent="raise")
+        return pc.assume_timezone(
+            raw.cast(pa.timestamp("us")), "Asia/Shanghai", ambiguous="raise", nonexistent="raise"
+        )
     if pa.types.is_timestamp(raw.type) and pa.types.is_date(target) and raw.type.tz is not None:
         raise pa.ArrowInvalid("an instant is not a day: convert it to the exchange's date first")
     return raw.cast(target)
