@@ -35,6 +35,7 @@ bind-address = "127.0.0.1:{rpc_port}"
   index-version = "{index}"
   query-log-enabled = false
   cache-snapshot-write-cold-duration = "{cold}"
+  compact-full-write-cold-duration = "{compact_cold}"
 
 [coordinator]
   query-timeout = "{query_timeout}"
@@ -63,6 +64,7 @@ DEFAULTS: Mapping[str, object] = {
     "host": "127.0.0.1",
     "index": "inmem",
     "cold": "10m",
+    "compact_cold": "4h",
     "query_timeout": "60s",
     "max_concurrent_queries": 0,
     "max_select_buckets": 0,
@@ -158,20 +160,16 @@ class InfluxServer:
     def _post(self, path: str, body: bytes, content_type: str) -> str:
         request = urllib.request.Request(self.url + path, data=body, headers={"Content-Type": content_type})
         if self.auth:
-            from base64 import b64encode
-
-            request.add_header(
-                "Authorization", "Basic " + b64encode(f"{ADMIN}:{ADMIN_PASSWORD}".encode()).decode()
-            )
+            login = b64encode(f"{ADMIN}:{ADMIN_PASSWORD}".encode()).decode()
+            request.add_header("Authorization", f"Basic {login}")
         with urllib.request.urlopen(request, timeout=60) as reply:
             text: str = reply.read().decode()
             return text
 
     def _make_users(self) -> None:
         body = f"CREATE USER \"{ADMIN}\" WITH PASSWORD '{ADMIN_PASSWORD}' WITH ALL PRIVILEGES"
-        request = urllib.request.Request(
-            self.url + "/query", data=urllib.parse.urlencode({"q": body}).encode()
-        )
+        form = urllib.parse.urlencode({"q": body}).encode()
+        request = urllib.request.Request(self.url + "/query", data=form)
         urllib.request.urlopen(request, timeout=60).close()
         for name, password in ((READER, READER_PASSWORD), (WRITER, WRITER_PASSWORD)):
             self.query(f"CREATE USER \"{name}\" WITH PASSWORD '{password}'")
