@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import cleandoc
@@ -17,6 +17,7 @@ from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from quantflux.config.fields import Section
+from quantflux.config.problems import MASK
 from quantflux.config.settings import Settings
 
 PREFIX = "QUANTFLUX_"
@@ -29,10 +30,16 @@ _WORDS: dict[type, str] = {
     str: "text",
     Path: "a path",
 }
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True} | {
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
-class Refused(ValueError):
+class InvalidValueError(ValueError):
     """A value is not valid for its setting. The message never repeats the value."""
 
 
@@ -70,14 +77,23 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return PREFIX + self.key.upper().replace(".", "__")
+        name = "env" if self.key == "environment" else self.key
+        return PREFIX + name.upper().replace(".", "__")
+
+    def shown(self, value: Any) -> str:
+        """Return a value as people may see it: secrets are masked."""
+        if self.secret:
+            return MASK if value.get_secret_value() else ""
+        if value is None:
+            return ""
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
     def check(self, value: Any) -> Any:
         """Return a value as read from TOML in its final type.
 
         Raises
         ------
-        Refused
+        InvalidValueError
             Saying what is wrong, without the value.
         """
         try:
@@ -85,10 +101,10 @@ class Setting:
         except ValidationError as exc:
             error = exc.errors(include_url=False, include_input=False)[0]
             reason = str(error.get("ctx", {}).get("error", "")) if error["type"] == "value_error" else ""
-            raise Refused(reason) from None
+            raise InvalidValueError(reason) from None
 
     def from_text(self, text: str) -> Any:
-        """Return the TOML value that the text of a variable or option stands for; the text itself where it is none.
+        """Return the TOML value that a variable's text stands for, or the text where it is none.
 
         Examples
         --------
@@ -96,16 +112,7 @@ class Setting:
         (3307, False)
         """
         if self.type is bool:
-            return {
-                "true": True,
-                "yes": True,
-                "on": True,
-                "1": True,
-                "false": False,
-                "no": False,
-                "off": False,
-                "0": False,
-            }.get(text.strip().casefold(), text)
+            return _BOOLEANS.get(text.strip().casefold(), text)
         if self.type in (int, float):
             try:
                 return self.type(text.replace("_", ""))
@@ -126,8 +133,8 @@ def sections() -> Mapping[str, str]:
     return MappingProxyType(dict(_walk_sections(Settings, "")))
 
 
-def similar(name: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> list[str]:
-    """Return up to three known names that look like `name`, best first; whole keys are found by their last part too.
+def similar(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known names that look like `name`, best first.
 
     Examples
     --------
@@ -149,14 +156,15 @@ def value_of(settings: Section, key: str) -> Any:
     return found
 
 
-def _is_section(info: FieldInfo) -> bool:
-    return isinstance(info.annotation, type) and issubclass(info.annotation, Section)
+def _section(info: FieldInfo) -> type[Section] | None:
+    kind: Any = info.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
 def _walk(model: type[Section], prefix: str) -> Iterator[Setting]:
     for name, info in model.model_fields.items():
-        if _is_section(info):
-            yield from _walk(info.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]  # just checked
+        if (inner := _section(info)) is not None:
+            yield from _walk(inner, f"{prefix}{name}.")
         else:
             yield _setting(prefix + name, info)
 
@@ -164,13 +172,14 @@ def _walk(model: type[Section], prefix: str) -> Iterator[Setting]:
 def _walk_sections(model: type[Section], prefix: str) -> Iterator[tuple[str, str]]:
     yield prefix.rstrip("."), cleandoc(model.__doc__ or "").partition("\n\nExamples")[0]
     for name, info in model.model_fields.items():
-        if _is_section(info):
-            yield from _walk_sections(info.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]  # just checked
+        if (inner := _section(info)) is not None:
+            yield from _walk_sections(inner, f"{prefix}{name}.")
 
 
 def _setting(key: str, info: FieldInfo) -> Setting:
     extra = info.json_schema_extra
-    assert isinstance(extra, dict), f"{key} is not declared with `setting`"
+    if not isinstance(extra, dict):
+        raise TypeError(f"{key} is not declared with `setting`")
     choices = (
         tuple(str(c) for c in get_args(info.annotation)) if get_origin(info.annotation) is Literal else ()
     )
@@ -184,8 +193,12 @@ def _setting(key: str, info: FieldInfo) -> Setting:
         valid=str(extra["valid"]) or _valid(kind, choices, info.metadata),
         choices=choices,
         restart=bool(extra["restart"]),
-        _adapter=TypeAdapter(Annotated[(info.annotation, key, *info.metadata)], config=_STRICT),
+        _adapter=_adapter(Annotated[(info.annotation, key, *info.metadata)]),
     )
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation, config=_STRICT)
 
 
 def _plain(annotation: Any) -> type:
@@ -200,11 +213,12 @@ def _valid(kind: type, choices: tuple[str, ...], metadata: list[Any]) -> str:
     if choices:
         return "one of " + ", ".join(f'"{c}"' for c in choices)
     words = "text, never shown" if kind is SecretStr else _WORDS[kind]
-    bounds = {
-        "of at least {:,}": [m.ge for m in metadata if isinstance(m, limits.Ge)],
-        "above {:,}": [m.gt for m in metadata if isinstance(m, limits.Gt)],
-        "up to {:,}": [m.le for m in metadata if isinstance(m, limits.Le)],
-        "below {:,}": [m.lt for m in metadata if isinstance(m, limits.Lt)],
-    }
-    said = [pattern.format(value) for pattern, values in bounds.items() for value in values]
+    low = next((m.ge for m in metadata if isinstance(m, limits.Ge)), None)
+    high = next((m.le for m in metadata if isinstance(m, limits.Le)), None)
+    above = next((m.gt for m in metadata if isinstance(m, limits.Gt)), None)
+    if low is not None and high is not None:
+        return f"{words} from {low:,} to {high:,}"
+    said = [f"of at least {low:,}"] if low is not None else []
+    said += [f"above {above:,}"] if above is not None else []
+    said += [f"up to {high:,}"] if high is not None else []
     return " ".join([words, " and ".join(said)]).strip()

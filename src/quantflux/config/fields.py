@@ -62,7 +62,7 @@ def setting(
 
 def _printable(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
-    if text != text.strip() or not all(" " <= c and c != "\x7f" for c in text):
+    if text != text.strip() or not all(c >= " " and c != "\x7f" for c in text):
         raise ValueError("begins or ends with a space, or holds a line break or control character")
     return secret
 

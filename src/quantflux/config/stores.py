@@ -16,8 +16,8 @@ def is_loopback(host: str) -> bool:
 
     Examples
     --------
-    >>> [is_loopback(h) for h in ("localhost", "127.0.0.9", "::1", "influx.example", "127.example", "0.0.0.0")]
-    [True, True, True, False, False, False]
+    >>> [is_loopback(h) for h in ("localhost", "127.0.0.9", "::1", "influx.example", "0.0.0.0")]
+    [True, True, True, False, False]
     """
     if host.casefold() == "localhost":
         return True

@@ -1,0 +1,141 @@
+"""What must hold between settings, and what production refuses.
+
+A rule takes whole settings and yields `(key, text)` for each complaint; no text holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from quantflux.config.catalogue import catalogue, value_of
+from quantflux.config.settings import Settings
+from quantflux.config.stores import InfluxSettings, is_loopback
+
+SHORTEST_SECRET = 12
+"""Characters of the shortest password or token that production accepts."""
+
+Complaint = tuple[str, str]
+
+
+@cache
+def known_defaults() -> frozenset[str]:
+    """Return passwords and tokens of samples and installers, in lower case without punctuation."""
+    text = files("quantflux.config").joinpath("default_secrets.txt").read_text("utf-8")
+    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def complaints(settings: Settings) -> Iterator[Complaint]:
+    """Yield everything that is wrong between the settings."""
+    yield from _influx(settings)
+    yield from _mysql(settings)
+    yield from _cache(settings)
+    if settings.environment == "production":
+        yield from _production(settings)
+
+
+def is_weak(secret: SecretStr) -> str:
+    """Return why production would refuse a secret, or nothing.
+
+    Examples
+    --------
+    >>> is_weak(SecretStr("Change-Me!")), is_weak(SecretStr("k3-vQz9-tr81-xx0P"))
+    ('is a well-known default', '')
+    """
+    text = secret.get_secret_value()
+    plain = "".join(c for c in text.casefold() if c.isalnum())
+    if plain in known_defaults() or text.startswith(("<", "${", "{{")):
+        return "is a well-known default"
+    if len(text) < SHORTEST_SECRET:
+        return f"is shorter than {SHORTEST_SECRET} characters"
+    if len(set(text)) < 4:
+        return "repeats fewer than four different characters"
+    return ""
+
+
+def _influx(settings: Settings) -> Iterator[Complaint]:
+    influx = settings.store.influxdb
+    if influx.total_timeout_seconds < influx.connect_timeout_seconds:
+        yield (
+            "store.influxdb.total_timeout_seconds",
+            f"found {influx.total_timeout_seconds:g}; valid is at least connect_timeout_seconds",
+        )
+    if bool(influx.username) != bool(influx.password.get_secret_value()):
+        absent = "password" if influx.username else "username"
+        yield f"store.influxdb.{absent}", "is empty; username and password go together"
+    if settings.store.name != "influxdb":
+        return
+    needed = {"1": ("database",), "2": ("org", "bucket", "token"), "3": ("database", "token")}[influx.dialect]
+    for name in needed:
+        if not _text(getattr(influx, name)):
+            yield f"store.influxdb.{name}", f"is empty; dialect {influx.dialect} needs it"
+
+
+def _mysql(settings: Settings) -> Iterator[Complaint]:
+    if settings.store.name == "mysql":
+        for name in ("host", "user", "database"):
+            if not getattr(settings.store.mysql, name):
+                yield f"store.mysql.{name}", "is empty; the mysql store needs it"
+
+
+def _cache(settings: Settings) -> Iterator[Complaint]:
+    url = settings.cache.url.get_secret_value()
+    if settings.cache.backend == "redis" and not url:
+        yield "cache.url", "is empty; the redis cache needs a redis:// or rediss:// address"
+    elif url and not (url.startswith(("redis://", "rediss://")) and _host(url)):
+        yield "cache.url", "is not a redis:// or rediss:// address with a host"
+
+
+def _production(settings: Settings) -> Iterator[Complaint]:
+    influx = settings.store.influxdb
+    if settings.store.name == "influxdb" and not is_loopback(_host(influx.url)):
+        if not _has_credentials(influx):
+            yield (
+                "store.influxdb.url",
+                "is a remote server without credentials, which production refuses: set token, or username and password",
+            )
+        if not influx.verify_tls and influx.url.startswith("https:"):
+            yield (
+                "store.influxdb.verify_tls",
+                "found false; production checks the certificate of a remote server",
+            )
+    if settings.store.name == "mysql" and not _text(settings.store.mysql.password):
+        yield "store.mysql.password", "is empty; production needs one"
+    if settings.store.name == "memory":
+        yield "store.name", 'found "memory", which forgets everything; production needs a lasting store'
+    for key, setting in catalogue().items():
+        secret = value_of(settings, key)
+        if setting.secret and key != "cache.url" and secret.get_secret_value() and (why := is_weak(secret)):
+            yield key, f"{why}; production needs a secret of its own, at least {SHORTEST_SECRET} characters"
+    yield from _production_cache(settings)
+
+
+def _production_cache(settings: Settings) -> Iterator[Complaint]:
+    url = settings.cache.url.get_secret_value()
+    if settings.cache.backend != "redis" or not _host(url) or is_loopback(_host(url)):
+        return
+    password = urlsplit(url).password or ""
+    if why := is_weak(SecretStr(password)):
+        yield (
+            "cache.url",
+            f"its password {why if password else 'is missing'}; production needs one for a remote Redis",
+        )
+
+
+def _has_credentials(influx: InfluxSettings) -> bool:
+    return bool(_text(influx.token) or (influx.username and _text(influx.password)))
+
+
+def _text(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
