@@ -476,7 +476,7 @@ def _check_times(data: Dataset, table: pa.Table, clock: Clock) -> None:
 def local_minutes(times: pa.ChunkedArray) -> np.ndarray:
     """Return minutes after midnight, Shanghai wall clock, of instants."""
     local = pc.local_timestamp(times).cast(pa.int64()).to_numpy()
-    return (local // 60_000_000) % 1440
+    return np.asarray((local // 60_000_000) % 1440)
 
 
 def _sorted_unique(data: Dataset, table: pa.Table) -> pa.Table:
