@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import cleandoc
@@ -36,6 +37,7 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True} | {
     "off": False,
     "0": False,
 }
+_TOO_LARGE = 2**63
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
@@ -96,6 +98,8 @@ class Setting:
         InvalidValueError
             Saying what is wrong, without the value.
         """
+        if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= _TOO_LARGE):
+            raise InvalidValueError("")
         try:
             return self._adapter.validate_json(json.dumps(value), strict=True)
         except ValidationError as exc:
@@ -133,19 +137,26 @@ def sections() -> Mapping[str, str]:
     return MappingProxyType(dict(_walk_sections(Settings, "")))
 
 
-def similar(name: str, known: Iterable[str]) -> list[str]:
-    """Return up to three known names that look like `name`, best first.
+def similar(key: str, known: Collection[str]) -> list[str]:
+    """Return up to three known keys that look like `key`, best first: their last parts, or else the whole.
 
     Examples
     --------
-    >>> similar("store.nmae", list(catalogue()))[0]
-    'store.name'
+    >>> similar("store.nmae", catalogue()), similar("token", catalogue())
+    (['store.name'], ['store.influxdb.token', 'sources.tushare.token'])
     """
-    names = list(known)
-    found = difflib.get_close_matches(name.casefold(), names, n=3, cutoff=0.75)
-    leaf = name.casefold().rpartition(".")[2]
-    by_leaf = [n for n in names if n.rpartition(".")[2] == leaf]
-    return list(dict.fromkeys([*found, *by_leaf]))[:3]
+    wanted, by_leaf = _leaf(key.casefold()), defaultdict(list)
+    for name in known:
+        by_leaf[_leaf(name)].append(name)
+    leaves = difflib.get_close_matches(wanted, by_leaf, n=3, cutoff=0.7)
+    named = [name for leaf in leaves for name in by_leaf[leaf]]
+    parent = key.rpartition(".")[0]
+    siblings = [name for name in named if name.rpartition(".")[0] == parent]
+    return (siblings or named or difflib.get_close_matches(key.casefold(), known, n=3, cutoff=0.75))[:3]
+
+
+def _leaf(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def value_of(settings: Section, key: str) -> Any:

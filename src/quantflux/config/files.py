@@ -61,16 +61,23 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         raise UnreadableError(f"cannot be read: {reason}") from exc
-    with os.fdopen(descriptor, "rb") as stream:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise UnreadableError("is a directory; valid is a TOML file")
-        if not stat.S_ISREG(mode):
-            raise UnreadableError("is a pipe, socket or device; valid is a TOML file")
-        try:
+    try:
+        return _regular(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _regular(descriptor: int) -> bytes:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise UnreadableError("is a directory; valid is a TOML file")
+    if not stat.S_ISREG(mode):
+        raise UnreadableError("is a pipe, socket or device; valid is a TOML file")
+    try:
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
             data = stream.read(MAX_BYTES + 1)
-        except OSError as exc:
-            raise UnreadableError(f"cannot be read: {exc.strerror}") from exc
+    except OSError as exc:
+        raise UnreadableError(f"cannot be read: {exc.strerror}") from exc
     if len(data) > MAX_BYTES:
         raise UnreadableError(f"is larger than {MAX_BYTES:,} bytes, the most a configuration file may have")
     return data

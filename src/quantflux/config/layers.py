@@ -17,8 +17,6 @@ from quantflux.config.problems import Origin, Problem, kind_of, shown
 
 CHOOSES_FILE = "QUANTFLUX_CONFIG"
 
-_INTEGER_LIMIT = 2**63
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -105,8 +103,6 @@ def _from_overrides(overrides: Sequence[str]) -> Iterator[Entry | Problem]:
 
 
 def _checked(setting: Setting, value: Any, origin: Origin, base: Path | None = None) -> Entry | Problem:
-    if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
-        return _refusal(setting, value, origin, "")
     try:
         final = setting.check(value)
     except InvalidValueError as exc:
@@ -117,10 +113,9 @@ def _checked(setting: Setting, value: Any, origin: Origin, base: Path | None = N
 
 
 def _refusal(setting: Setting, value: Any, origin: Origin, reason: str) -> Problem:
-    wrong_kind = isinstance(value, dict | list) or not isinstance(value, str)
-    found = (kind_of(value) if wrong_kind else "text") if setting.secret else shown(value)
-    if not setting.secret and isinstance(value, str) and setting.type in (int, float, bool):
-        found += " (text)"
+    found = kind_of(value) if setting.secret else shown(value)
+    if not setting.secret and isinstance(value, str) != (setting.type in (str, Path)):
+        found = f"{found} ({kind_of(value)})" if found != kind_of(value) else found
     said = f"found {found}" + (f", which {reason}" if reason else "")
     unit = f" ({setting.unit})" if setting.unit else ""
     return Problem(origin, setting.key, f"{said}; valid is {setting.valid}{unit}")
@@ -129,7 +124,7 @@ def _refusal(setting: Setting, value: Any, origin: Origin, reason: str) -> Probl
 def _unknown(key: str, origin: Origin) -> Problem:
     parent = key.rpartition(".")[0]
     here = [k for k in (*catalogue(), *sections()) if k and k.rpartition(".")[0] == parent]
-    near = similar(key, here) or similar(key, [*catalogue(), *(s for s in sections() if s)])
+    near = similar(key, here) or similar(key, catalogue())
     return Problem(origin, key, "there is no such setting" + _hint(near, here))
 
 

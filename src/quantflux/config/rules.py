@@ -96,7 +96,7 @@ def _production(settings: Settings) -> Iterator[Complaint]:
         if not _has_credentials(influx):
             yield (
                 "store.influxdb.url",
-                "is a remote server without credentials, which production refuses: set token, or username and password",
+                "is a remote server without credentials; production needs token, or username and password",
             )
         if not influx.verify_tls and influx.url.startswith("https:"):
             yield (

@@ -74,7 +74,7 @@ class Watcher:
         self._waited += 1
         if not rested and self._waited < PATIENCE:
             return False
-        # Set before the call: content that changes while it is read will differ from `found` and come up again.
+        # Set before the call: content that changes while it is read differs from it and comes up again.
         self._seen, self._waited = found, 0
         self._on_change()
         return True
