@@ -80,7 +80,7 @@ def draw_drivers(seed: int, total: int) -> Drivers:
         level = 0.985 * level + 0.06 * shocks[t]
         state[t] = level
     turbulence = np.exp(state)
-    market = 0.0002 + 0.0095 * turbulence * _fat_tailed(rng, total)
+    market = 0.00045 + 0.0095 * turbulence * _fat_tailed(rng, total)
     industry = 0.006 * turbulence[:, None] * _fat_tailed(rng, (total, len(INDUSTRIES)))
     styles = 0.0022 * turbulence[:, None] * _fat_tailed(rng, (total, len(STYLES)))
     return Drivers(market, industry, styles, turbulence)

@@ -1,44 +1,52 @@
-"""The price limits that the synthetic market obeys, by board, status, age and date.
+"""The price limits that the synthetic market obeys: those of the dated table that imports are judged by, and more.
 
-Sources: SSE and SZSE trading rules of 2023 (first five days without limit on registration-based listings from
-2023-04-10; before, 44 % up and 36 % down on the main board's first day, taken as 44 % both ways here), SZSE
-ChiNext rules of 2020-08-24 (20 %), STAR rules of 2019-07-22 (20 %), BSE rules of 2021-11-15 (30 %, first day free),
-main-board ST limits widened from 5 % to 10 % on 2026-07-06.
+Two things that an import cannot know are known here: the special-treatment status of a company on a day (main board
+5 % until the reform of 2026-07-06, then 10 %), and a first day under the old listing rules, on which a price could rise
+by at most 44 % (taken both ways).
 """
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 from numpy.typing import NDArray
 
-from quantflux.data.sources.synthetic.universe import Companies
+from quantflux.data.quality.limits import board_limits
+from quantflux.data.sources.synthetic.universe import BOARDS, Companies
 
 NO_LIMIT = -1
 """In a table of limits: any price is allowed."""
 
-_CHINEXT_REFORM = np.datetime64("2020-08-24")
-_REGISTRATION = np.datetime64("2023-04-10")
 _ST_REFORM = np.datetime64("2026-07-06")
+_FIRST_DAY = 44
 
 
 def limit_percent(companies: Companies, sessions: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Return the limit of each day and company in percent, or `NO_LIMIT`; shape (T, N)."""
     day = np.arange(len(sessions))[:, None]
-    date = sessions[:, None]
     age = day - companies.listed
     fresh = companies.listed >= 0
-    main, chinext = companies.board_rows("main"), companies.board_rows("chinext")
-    star, bse = companies.board_rows("star"), companies.board_rows("bse")
     special = (day >= companies.st_from) & (day < companies.st_until)
+    early = sessions[:, None] < _ST_REFORM
+    tables = {b.board: b for b in board_limits()}
+    ratios = [_dated([(d, round(r * 100)) for d, r in tables[b.name].limits], sessions) for b in BOARDS]
+    free = [_dated(tables[b.name].free_days, sessions) for b in BOARDS]
 
-    percent = np.full((len(sessions), len(companies)), 10, dtype=np.int64)
-    percent = np.where(main & special & (date < _ST_REFORM), 5, percent)
-    percent = np.where(star | (chinext & (date >= _CHINEXT_REFORM)), 20, percent)
-    percent = np.where(bse, 30, percent)
+    percent = np.stack(ratios, axis=1)[:, companies.board]
+    percent = np.where(companies.board_rows("main") & special & early, 5, percent)
+    free_days = np.stack(free, axis=1)[:, companies.board]
+    # One free day on these boards means the old rule: no ordinary limit on the first day, but a cap all the same.
+    old_rule = (free_days == 1) & ~companies.board_rows("bse")
+    percent = np.where(fresh & (age == 0) & old_rule, _FIRST_DAY, percent)
+    unlimited = fresh & (age >= 0) & (age < free_days) & ~old_rule
+    return np.asarray(np.where(unlimited, NO_LIMIT, percent), dtype=np.int64)
 
-    free_days = np.where(
-        star | (chinext & (date >= _CHINEXT_REFORM)) | (main & (date >= _REGISTRATION)), 5, 0
-    )
-    free_days = np.where(bse, 1, free_days)
-    percent = np.where(fresh & (age == 0) & (free_days == 0), 44, percent)
-    return np.asarray(np.where(fresh & (age >= 0) & (age < free_days), NO_LIMIT, percent))
+
+def _dated(
+    rows: tuple[tuple[date, int], ...] | list[tuple[date, int]], sessions: NDArray[np.datetime64]
+) -> NDArray[np.int64]:
+    """Return the value in force on each session; the first one before its own start."""
+    starts = np.array([d for d, _ in rows], dtype="datetime64[D]")
+    values = np.array([v for _, v in rows], dtype=np.int64)
+    return np.asarray(values[np.maximum(np.searchsorted(starts, sessions, side="right") - 1, 0)])
