@@ -1,1 +1,26 @@
-"""Whether imported rows can be trusted: rules, findings, quarantine."""
+"""Whether imported rows can be trusted: rules, findings, quarantine.
+
+`Checker` runs the `RULES` over batches; the findings go to the `Ledger`, the counts to a `QualityReport`.
+"""
+
+from quantflux.data.quality.checker import FINDING_SCHEMA, Checked, Checker
+from quantflux.data.quality.ledger import Ledger, Run
+from quantflux.data.quality.report import QualityReport, RuleCount
+from quantflux.data.quality.rulebook import RULES, rule
+from quantflux.data.quality.rules import Adjustment, Context, Rule, Severity
+
+__all__ = [
+    "FINDING_SCHEMA",
+    "RULES",
+    "Adjustment",
+    "Checked",
+    "Checker",
+    "Context",
+    "Ledger",
+    "QualityReport",
+    "Rule",
+    "RuleCount",
+    "Run",
+    "Severity",
+    "rule",
+]
