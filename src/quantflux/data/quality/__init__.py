@@ -3,14 +3,18 @@
 `Checker` runs the `RULES` over batches; the findings go to the `Ledger`, the counts to a `QualityReport`.
 """
 
+from quantflux.data.quality.audit import audit_dataset
 from quantflux.data.quality.checker import FINDING_SCHEMA, Checked, Checker
 from quantflux.data.quality.ledger import Ledger, Run
+from quantflux.data.quality.quarantine import release_rows
+from quantflux.data.quality.reconcile import RECONCILIATION, reconcile
 from quantflux.data.quality.report import QualityReport, RuleCount
 from quantflux.data.quality.rulebook import RULES, rule
 from quantflux.data.quality.rules import Adjustment, Context, Rule, Severity
 
 __all__ = [
     "FINDING_SCHEMA",
+    "RECONCILIATION",
     "RULES",
     "Adjustment",
     "Checked",
@@ -22,5 +26,8 @@ __all__ = [
     "RuleCount",
     "Run",
     "Severity",
+    "audit_dataset",
+    "reconcile",
+    "release_rows",
     "rule",
 ]

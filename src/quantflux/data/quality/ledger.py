@@ -219,6 +219,15 @@ class Ledger:
         schema = {"dataset": text, "rule": text, "severity": text, "findings": whole, "symbols": whole}
         return pl.DataFrame(rows, schema=schema | {"first": text, "last": text}, orient="row")
 
+    def quarantined(self, dataset: str, findings: Sequence[int]) -> dict[int, str]:
+        """Return the raw rows (JSON) of those findings that are quarantined rows of the dataset."""
+        sql = (
+            "SELECT finding, raw FROM findings WHERE dataset = ? AND severity = 'quarantine' AND raw IS NOT NULL "
+            "AND finding IN (SELECT value FROM json_each(?))"
+        )
+        with self._connection() as db:
+            return dict(db.execute(sql, (dataset, json.dumps(list(findings)))).fetchall())
+
     def release(self, findings: Sequence[int], reason: str) -> None:
         """Note that these quarantined rows were let in after all, and why.
 

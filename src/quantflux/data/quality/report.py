@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from quantflux.data.quality.reconcile import RECONCILIATION
 from quantflux.data.quality.rulebook import RULES
 from quantflux.data.quality.rules import Severity
 
@@ -71,7 +72,7 @@ class QualityReport:
                 len(self._symbols[r.id]),
                 tuple(self._examples[r.id]),
             )
-            for r in RULES
+            for r in (*RULES, *RECONCILIATION)
             if r.id in self._counts
         ]
 

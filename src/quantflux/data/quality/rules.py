@@ -49,6 +49,8 @@ class Scope(StrEnum):
 
     ROW = "row"
     SEQUENCE = "sequence"
+    DAY_PAIR = "day pair"
+    """The minute bars of a day beside the daily bar."""
 
 
 @dataclass(frozen=True)
