@@ -98,7 +98,7 @@ class ConfigManager:
         self._request = request or ConfigRequest()
         self._environ = os.environ if environ is None else environ
         self._lock = threading.RLock()
-        self._subscribers: tuple[Subscriber, ...] = ()
+        self._subscribers: Mapping[object, Subscriber] = {}
         self._fingerprint = self._look()
         self._state = _State(load(self._request, self._environ), 1)
         self._at_start = self.current
@@ -197,12 +197,14 @@ class ConfigManager:
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Call `callback(settings, report)` after each reload with changes; return how to end that."""
+        ticket = object()
         with self._lock:
-            self._subscribers = (*self._subscribers, callback)
+            # Replaced, not changed, so that a subscriber may leave while all are being told.
+            self._subscribers = {**self._subscribers, ticket: callback}
 
         def unsubscribe() -> None:
             with self._lock:
-                self._subscribers = tuple(s for s in self._subscribers if s is not callback)
+                self._subscribers = {t: s for t, s in self._subscribers.items() if t is not ticket}
 
         return unsubscribe
 
@@ -224,7 +226,7 @@ class ConfigManager:
         return load(replace(self._request, environment=env), self._environ).settings
 
     def _notify(self, settings: Settings, report: ReloadReport) -> None:
-        for subscriber in self._subscribers:
+        for subscriber in self._subscribers.values():
             try:
                 subscriber(settings, report)
             except Exception:
