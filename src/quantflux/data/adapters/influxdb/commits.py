@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from quantflux.core.errors import InvalidRequest
 from quantflux.data.adapters.influxdb.statements import Statement
 from quantflux.data.contract import Changes, Span
 from quantflux.data.schema import Dataset
@@ -62,7 +63,9 @@ class CommitLog:
     def changes(self, data: Dataset, since: int) -> Changes:
         """Return the days touched by commits after the first `since`, and by a few before."""
         version = self.version(data)
-        if since >= version:
+        if not 0 <= since <= version:
+            raise InvalidRequest(f"{data.name} has the versions 0 to {version}, not {since}")
+        if since == version:
             return Changes(version)
         lateness, values = "", {}
         if since > 0:

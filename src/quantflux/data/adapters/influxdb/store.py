@@ -27,7 +27,6 @@ import pyarrow.compute as pc
 from quantflux.core.clock import Clock
 from quantflux.core.errors import (
     AccessDenied,
-    InvalidRequest,
     OutcomeUnknown,
     PartialWrite,
     RejectedRow,
@@ -139,8 +138,6 @@ class InfluxDBAdapter:
 
     def changes(self, dataset: Dataset, since: int) -> Changes:
         """Return the days touched after version `since`, and by the commits of the minute before it."""
-        if since < 0:
-            raise InvalidRequest(f"a version is 0 or more, was {since}")
         self._admit()
         return self._commits.changes(dataset, since)
 
