@@ -16,13 +16,23 @@ from quantflux.core.clock import Clock
 from quantflux.core.errors import InvalidRequest, Unsupported
 from quantflux.core.panel import Panel
 from quantflux.data.adjustment import FACTOR, PRICES, Adjuster
+from quantflux.data.aggregates import aggregate, check
 from quantflux.data.bars import Bars, Provenance, bars_of
 from quantflux.data.blocks import BlockReader
-from quantflux.data.contract import AsOf, CanCompact, CompactReceipt, MarketStore, Query, WriteReceipt
+from quantflux.data.contract import (
+    Aggregation,
+    AsOf,
+    CanCompact,
+    CompactReceipt,
+    MarketStore,
+    Query,
+    WriteReceipt,
+)
 from quantflux.data.grids import Grid, bars_from, grid_of, panel_from
+from quantflux.data.panel_aggregates import aggregate_blocks
 from quantflux.data.panels import PanelTier, Snapshot
 from quantflux.data.request import Adjust, Limits, Request, WhenLike, parse_request
-from quantflux.data.schema import DAILY, Dataset
+from quantflux.data.schema import DAILY, Dataset, TimeKind
 from quantflux.data.schema import dataset as dataset_named
 
 
@@ -41,7 +51,12 @@ class DataAccessLayer:
     """
 
     def __init__(
-        self, store: MarketStore, panels: PanelTier | None = None, *, clock: Clock, limits: Limits | None = None
+        self,
+        store: MarketStore,
+        panels: PanelTier | None = None,
+        *,
+        clock: Clock,
+        limits: Limits | None = None,
     ) -> None:
         self.store = store
         self.panels = panels
@@ -164,6 +179,19 @@ class DataAccessLayer:
         if day is None:
             raise InvalidRequest("a cross-section needs a day")
         return self.get_many(symbols, day, day, "1d", fields, adjust, as_of, dataset=dataset)
+
+    def aggregate(self, query: Query, aggregation: Aggregation) -> pa.Table:
+        """Return measures by symbol and calendar period, in the form that `contract.Aggregation` describes.
+
+        Daily datasets are aggregated on the panels; what those cannot answer, by the store if it has that power,
+        and otherwise from the rows it streams.
+        """
+        check(query.dataset, aggregation)
+        wanted = replace(query, columns=aggregation.columns)
+        snapshot = self._reader.snapshot(wanted) if query.dataset.kind is TimeKind.DAY else None
+        if snapshot is not None:
+            return aggregate_blocks(self._reader.blocks(wanted, snapshot, aggregation.period), aggregation)
+        return aggregate(self.store, wanted, aggregation)
 
     def read(self, query: Query, as_of: AsOf | None = None) -> pa.Table:
         """Return rows of any dataset from the store, within the limits."""

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 import pyarrow as pa
 
 from quantflux.core.errors import InvalidRequest, UnknownSymbol, Unsupported
-from quantflux.data.contract import AsOf, CanReadAsOf, MarketStore, Query, day_of
+from quantflux.data.contract import AsOf, CanReadAsOf, MarketStore, Period, Query, day_of
 from quantflux.data.panels import Block, Layout, NotExact, PanelTier, Snapshot, block_of, day_number
 from quantflux.data.request import Limits
 from quantflux.data.schema import Dataset
@@ -74,6 +74,17 @@ class BlockReader:
         self._check_size(snapshot.size(query.symbols, first, last), snapshot.layout)
         block = snapshot.block(query.value_columns, query.symbols, first, last)
         return Answer(block, snapshot.version, "panel")
+
+    def blocks(self, query: Query, snapshot: Snapshot, period: Period) -> list[Block]:
+        """Return the values of a query in blocks of whole periods: one a segment, except for weeks.
+
+        A segment's block is a view of its memory, which spares copying the whole history.
+        """
+        symbols = snapshot.symbols if query.symbols is None else query.symbols
+        self.require_known(query.dataset, snapshot.lacks(symbols))
+        first, last = _days(query)
+        parts = [snapshot] if period is Period.WEEK or not snapshot.segments else snapshot.parts()
+        return [part.block(query.value_columns, symbols, first, last) for part in parts]
 
     def _read_store(self, query: Query, as_of: AsOf | None) -> Answer:
         layout = Layout(query.dataset)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from quantflux.core.panel import Panel
 from quantflux.data.bars import Bars, Column, Provenance
-from quantflux.data.contract import Query, When, day_of
+from quantflux.data.contract import Function, Query, day_of
 from quantflux.data.panels import Block, day_number
-from quantflux.data.request import Frequency, Request
+from quantflux.data.periods import fold_rows, period_starts
+from quantflux.data.request import Request
 from quantflux.data.schema import Dataset, FieldType
 from quantflux.data.sessions import RULES, Floats, instants, labels, resample_grid, run_starts
 
 Mask = npt.NDArray[np.bool_]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Grid:
     days : int32 array of shape [D]
     symbols : tuple of str, length N
     values : dict of float64 arrays of shape [D, N] or [D, N, B]
-    rows : boolean array of that shape
-        Where there are bars.
+    find_rows : callable
+        Returns the boolean array of that shape that says where there are bars. Panels do not need to know.
     minutes : int
         Length of a bar within the day; 0 for days and longer.
     """
@@ -40,61 +44,53 @@ class Grid:
     days: npt.NDArray[np.int32]
     symbols: tuple[str, ...]
     values: dict[str, Floats]
-    rows: Mask
+    find_rows: Callable[[], Mask]
     minutes: int
+
+    @cached_property
+    def rows(self) -> Mask:
+        """Where there are bars."""
+        return self.find_rows()
 
 
 def grid_of(block: Block, request: Request) -> Grid:
     """Return the bars of a request, folded from the stored ones if they are longer."""
     frequency = request.frequency
     values = {name: block.values[name] for name in request.fields}
-    if block.values[block.presence].ndim == 3:
-        rows = block.present
+    if not frequency.minutes:
         if frequency.derived:
-            values = resample_grid(values, frequency.minutes)
-            rows = rows.reshape(*rows.shape[:2], -1, frequency.minutes).any(axis=-1)
-        period = max(frequency.minutes, 1)
-        return Grid(instants(block.days, period), block.days, block.symbols, values, rows, period)
-    grid = Grid(block.days, block.days, block.symbols, values, block.present, 0)
-    return _folded_days(grid, frequency, request.start) if frequency.derived else grid
+            return _folded_days(block, values, request)
+        return Grid(block.days, block.days, block.symbols, values, lambda: block.present, 0)
+    period = frequency.minutes
+    if frequency.derived:
+        values = resample_grid(values, period)
+
+    def rows() -> Mask:
+        present = block.present
+        if not frequency.derived:
+            return present
+        return np.asarray(present.reshape(*present.shape[:2], -1, period).any(axis=-1))
+
+    return Grid(instants(block.days, period), block.days, block.symbols, values, rows, period)
 
 
-def _folded_days(grid: Grid, frequency: Frequency, start: When | None) -> Grid:
+def _folded_days(block: Block, values: dict[str, Floats], request: Request) -> Grid:
     """Fold days into weeks or months, labelled by their last day with rows of any symbol.
 
-    The first is left out if that day lies before `start`.
+    The first is left out if that day lies before the start asked for.
     """
-    starts = run_starts(frequency.periods(grid.days))
-    ends = np.append(starts[1:], len(grid.days))[: len(starts)]
-    labelled = grid.days[ends - 1] if len(starts) else grid.days
-    kept = np.ones(len(starts), dtype=bool)
-    if start is not None:
-        kept = labelled >= day_number(day_of(start))
-    runs = list(zip(starts[kept].tolist(), ends[kept].tolist(), strict=True))
-    values = {name: _fold_rows(array, runs, RULES[name]) for name, array in grid.values.items()}
-    rows = np.array([grid.rows[a:b].any(axis=0) for a, b in runs], dtype=bool).reshape(
-        len(runs), len(grid.symbols)
-    )
-    days = labelled[kept]
-    return Grid(days, days, grid.symbols, values, rows, 0)
-
-
-def _fold_rows(array: Floats, runs: list[tuple[int, int]], rule: str) -> Floats:
-    result = np.full((len(runs), array.shape[1]), np.nan)
-    for into, (a, b) in zip(result, runs, strict=True):
-        part = array[a:b]
-        if rule == "max":
-            np.fmax.reduce(part, axis=0, out=into)
-        elif rule == "min":
-            np.fmin.reduce(part, axis=0, out=into)
-        elif rule == "sum":
-            gaps = np.isnan(part)
-            np.add.reduce(np.where(gaps, 0.0, part), axis=0, out=into)
-            into[gaps.all(axis=0)] = np.nan
-        else:
-            for row in part if rule == "last" else part[::-1]:
-                np.copyto(into, row, where=~np.isnan(row))
-    return result
+    starts = run_starts(period_starts(request.frequency.period, block.days))
+    ends = np.append(starts[1:], len(block.days))[: len(starts)]
+    labelled = block.days[ends - 1]
+    if len(starts) and request.start is not None and labelled[0] < day_number(day_of(request.start)):
+        cut = ends[0]
+        values = {name: array[cut:] for name, array in values.items()}
+        present, starts, labelled = block.present[cut:], starts[1:] - cut, labelled[1:]
+    else:
+        present = block.present
+    folded = {name: fold_rows(array, starts, Function(RULES[name])) for name, array in values.items()}
+    rows = np.asarray(np.logical_or.reduceat(present, starts, axis=0) if len(starts) else present[:0])
+    return Grid(labelled, labelled, block.symbols, folded, lambda: rows, 0)
 
 
 def bars_from(grid: Grid, request: Request, provenance: Provenance) -> Bars:
@@ -145,11 +141,7 @@ def _inside(grid: Grid, request: Request) -> Mask | None:
 
 
 def _microseconds(instant: datetime) -> int:
-    return (
-        round(instant.timestamp()) * 1_000_000 + instant.microsecond
-        if instant.microsecond
-        else round(instant.timestamp()) * 1_000_000
-    )
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _typed(values: Floats, dataset: Dataset, name: str) -> Column:

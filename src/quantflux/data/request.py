@@ -9,12 +9,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.symbols import parse_symbol
-from quantflux.data.contract import Query, When, day_of
+from quantflux.data.contract import Period, Query, When, day_of
 from quantflux.data.schema import DAILY, MINUTE, Dataset, TimeKind
 from quantflux.data.sessions import RULES
 
@@ -52,18 +49,10 @@ class Frequency(StrEnum):
         """Whether it is folded from shorter bars."""
         return self not in (Frequency.DAY, Frequency.MINUTE)
 
-    def periods(self, days: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """Return a number for the week or month of each day: equal within one, rising from one to the next.
-
-        Examples
-        --------
-        >>> thursday = np.array([19723 + 3], dtype=np.int32)  # 2024-01-04; weeks begin on Monday
-        >>> [int(Frequency.WEEK.periods(thursday + i)[0] - Frequency.WEEK.periods(thursday)[0]) for i in (-4, -3, 3, 4)]
-        [-1, 0, 0, 1]
-        """
-        if self is Frequency.WEEK:
-            return (days.astype(np.int64) + 3) // 7  # 1970-01-01 was a Thursday
-        return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    @property
+    def period(self) -> Period:
+        """The calendar period that a bar of days covers."""
+        return {Frequency.WEEK: Period.WEEK, Frequency.MONTH: Period.MONTH}.get(self, Period.DAY)
 
     def opening(self, day: date) -> date:
         """Return the first day of the week or month of a day; the day itself for shorter bars."""

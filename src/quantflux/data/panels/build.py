@@ -12,8 +12,6 @@ The caller holds the dataset's lock and checks afterwards that nobody wrote to t
 from __future__ import annotations
 
 import logging
-
-
 import shutil
 import zlib
 from collections.abc import Iterable

@@ -156,8 +156,9 @@ class Layout:
         position = np.minimum(np.searchsorted(days, row_days), max(len(days) - 1, 0))
         if found.null_count or not np.array_equal(days[position], row_days):
             return None
-        column = found.to_numpy(zero_copy_only=False).astype(np.int64)[encoded.indices.to_numpy()]
-        cells = position * len(symbols) + column
+        places: npt.NDArray[np.int64] = found.to_numpy(zero_copy_only=False).astype(np.int64)
+        column = places[encoded.indices.to_numpy()]
+        cells: npt.NDArray[np.int64] = position * len(symbols) + column
         return cells * SLOTS + slots if self.minutes else cells
 
 

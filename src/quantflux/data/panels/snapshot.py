@@ -70,6 +70,10 @@ class Snapshot:
             return axes.pop()
         return tuple(sorted(set().union(*axes)))
 
+    def parts(self) -> list[Snapshot]:
+        """Return each segment as a snapshot of its own."""
+        return [Snapshot(self.layout, self.version, [segment]) for segment in self.segments]
+
     def lacks(self, symbols: Sequence[str]) -> list[str]:
         """Return which of these symbols have no row in these segments."""
         return [s for s in symbols if not any(s in segment.column for segment in self.segments)]
