@@ -54,6 +54,7 @@ NEVER_SENT: tuple[type[httpx.HTTPError], ...] = (httpx.ConnectError, httpx.Conne
 _MESSAGES: tuple[tuple[re.Pattern[str], type[StoreError | InvalidRequest]], ...] = (
     (re.compile(r"no space left|disk (is )?full|file too large", re.I), StoreFull),
     (re.compile(r"(database|retention policy|bucket|measurement|table|dbrp.*) not found", re.I), NotThere),
+    (re.compile(r"default retention policy not set|no dbrp mapping found", re.I), NotThere),
     (
         re.compile(
             r"could not find (bucket|database)|not found: table|table .* (not found|does not exist)", re.I
