@@ -5,7 +5,7 @@
 
 from quantflux.data.quality.audit import audit_dataset
 from quantflux.data.quality.checker import FINDING_SCHEMA, Checked, Checker
-from quantflux.data.quality.ledger import Ledger, Run
+from quantflux.data.quality.ledger import Ledger, Provenance, Run
 from quantflux.data.quality.quarantine import release_rows
 from quantflux.data.quality.reconcile import RECONCILIATION, reconcile
 from quantflux.data.quality.report import QualityReport, RuleCount
@@ -21,6 +21,7 @@ __all__ = [
     "Checker",
     "Context",
     "Ledger",
+    "Provenance",
     "QualityReport",
     "Rule",
     "RuleCount",

@@ -50,6 +50,17 @@ CREATE TABLE IF NOT EXISTS findings (
 );
 CREATE INDEX IF NOT EXISTS findings_by_day ON findings (dataset, day, symbol);
 CREATE INDEX IF NOT EXISTS findings_by_run ON findings (last_run, rule);
+CREATE TABLE IF NOT EXISTS batches (
+    run INTEGER NOT NULL REFERENCES runs,
+    symbol TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    fetched_at TEXT NOT NULL,
+    rows INTEGER NOT NULL,
+    first TEXT,
+    last TEXT,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (run, symbol)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS releases (
     finding INTEGER NOT NULL REFERENCES findings,
     at TEXT NOT NULL,
@@ -94,6 +105,19 @@ class Run:
     started: str
     finished: str | None
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where one symbol's rows of a run came from; first and last are days, None if the answer was empty."""
+
+    symbol: str
+    endpoint: str
+    fetched_at: str
+    rows: int
+    first: str | None
+    last: str | None
+    digest: str
 
 
 class Ledger:
@@ -172,6 +196,30 @@ class Ledger:
         with self._connection() as db:
             rows = db.execute(sql, (*values, limit)).fetchall()
         return [Run(r[0], r[1], r[2], r[3], r[4], r[5], json.loads(r[6])) for r in rows]
+
+    def unfinished(self, dataset: str, kind: str, source: str, facts: Mapping[str, Any]) -> int | None:
+        """Return the newest run of this kind if it was cut short and began with the same facts, else None."""
+        where = "dataset = ? AND kind = ? AND source = ?"
+        sql = f"SELECT run, finished, facts FROM runs WHERE {where} ORDER BY run DESC LIMIT 1"  # noqa: S608 - constants
+        with self._connection() as db:
+            row = db.execute(sql, (dataset, kind, source)).fetchone()
+        if row is None or row[1] is not None or json.loads(row[2]) != json.loads(_json(facts)):
+            return None
+        return int(row[0])
+
+    def record_batches(self, run: int, batches: Sequence[Provenance]) -> None:
+        """Note where rows of a run came from, once they are stored."""
+        rows = [(run, b.symbol, b.endpoint, b.fetched_at, b.rows, b.first, b.last, b.digest) for b in batches]
+        with self._connection() as db:
+            db.executemany("INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def batches(self, run: int) -> list[Provenance]:
+        """Return what is noted of a run, by symbol."""
+        columns = "symbol, endpoint, fetched_at, rows, first, last, digest"
+        sql = f"SELECT {columns} FROM batches WHERE run = ? ORDER BY symbol"  # noqa: S608 - constants
+        with self._connection() as db:
+            rows = db.execute(sql, (run,)).fetchall()
+        return [Provenance(*row) for row in rows]
 
     def findings(
         self,
