@@ -27,7 +27,7 @@ def layer(tmp_path: Path, clock: FixedClock) -> DataAccessLayer:
     store = open_store(clock=clock)
     layer = DataAccessLayer(store, PanelTier(store, tmp_path / "panels", clock=clock), clock=clock)
     symbols, days, prices, volumes, factors = zip(*ROWS, strict=True)
-    columns = {name: prices for name in ("open", "high", "low", "close")}
+    columns = dict.fromkeys(("open", "high", "low", "close"), prices)
     layer.write(
         DAILY, pa.table({"symbol": symbols, "trade_date": days, **columns, "volume": volumes, "adj_factor": factors})
     )

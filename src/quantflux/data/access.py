@@ -28,9 +28,10 @@ from quantflux.data.contract import (
     Query,
     WriteReceipt,
 )
+from quantflux.data.coverage import coverage_of_batches, coverage_of_blocks
 from quantflux.data.grids import Grid, bars_from, grid_of, panel_from
 from quantflux.data.panel_aggregates import aggregate_blocks
-from quantflux.data.panels import PanelTier, Snapshot
+from quantflux.data.panels import Layout, PanelTier, Snapshot
 from quantflux.data.request import Adjust, Limits, Request, WhenLike, parse_request
 from quantflux.data.schema import DAILY, Dataset, TimeKind
 from quantflux.data.schema import dataset as dataset_named
@@ -209,6 +210,15 @@ class DataAccessLayer:
     def symbols(self, dataset: Dataset | str = DAILY) -> list[str]:
         """Return the symbols with rows, sorted."""
         return sorted(self._reader.symbols(_named(dataset)))
+
+    def coverage(self, dataset: Dataset | str = DAILY) -> pa.Table:
+        """Return symbol, first and last day with a row, and number of rows, for every symbol."""
+        target = _named(dataset)
+        everything = Query(target, columns=())
+        snapshot = self._reader.snapshot(everything)
+        if snapshot is None:
+            return coverage_of_batches(self.store.iter_batches(everything), Layout(target))
+        return coverage_of_blocks([part.block((), part.symbols, None, None) for part in snapshot.parts()])
 
     def version(self, dataset: Dataset | str = DAILY) -> int:
         """Return the dataset's version; 0 before the first write."""

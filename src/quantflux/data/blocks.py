@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from quantflux.core.errors import InvalidRequest, UnknownSymbol, Unsupported
 from quantflux.data.contract import AsOf, CanReadAsOf, MarketStore, Period, Query, day_of
-from quantflux.data.panels import Block, Layout, NotExact, PanelTier, Snapshot, block_of, day_number
+from quantflux.data.panels import Block, Layout, NotExactError, PanelTier, Snapshot, block_of, day_number
 from quantflux.data.request import Limits
 from quantflux.data.schema import Dataset
 from quantflux.data.sessions import SLOTS
@@ -98,7 +98,7 @@ class BlockReader:
             raise InvalidRequest(f"{query.dataset.name}.{odd[0]} is not a number, so it cannot be a panel")
         try:
             block = block_of(table, layout, query.value_columns, query.symbols)
-        except NotExact as reason:
+        except NotExactError as reason:
             raise InvalidRequest(f"{reason}; ask for the bars as they are stored") from reason
         self._check_size((len(block.days), len(block.symbols)), layout)
         return Answer(block, version, "store")

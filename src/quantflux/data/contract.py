@@ -80,7 +80,10 @@ class Query:
     def bounds(self) -> tuple[When | None, When | None]:
         """First and last time asked for, both inclusive: dates for daily datasets, UTC instants for minute ones."""
         if self.dataset.kind is TimeKind.DAY:
-            return (None if self.start is None else day_of(self.start), None if self.end is None else day_of(self.end))
+            return (
+                None if self.start is None else day_of(self.start),
+                None if self.end is None else day_of(self.end),
+            )
         return (
             None if self.start is None else _instant(self.start, time()),
             None if self.end is None else _instant(self.end, time.max),
@@ -286,6 +289,14 @@ class CanCompact(Protocol):
 
     def compact(self, dataset: Dataset, *, keep_history: timedelta) -> CompactReceipt:
         """Compact, and drop files that only versions older than `keep_history` need."""
+
+
+@runtime_checkable
+class HasIdentity(Protocol):
+    """Tells a dataset from another one made anew in the same place, whose versions begin again."""
+
+    def identity(self, dataset: Dataset) -> str:
+        """Return a name that no other dataset ever had; empty before the first write."""
 
 
 @runtime_checkable

@@ -46,7 +46,8 @@ def locate(times: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], In
     Examples
     --------
     >>> from datetime import datetime; from quantflux.core.clock import SHANGHAI
-    >>> days, slots = locate(pa.array([datetime(2024, 1, 2, 13, 1, tzinfo=SHANGHAI)], pa.timestamp("us", "Asia/Shanghai")))
+    >>> afternoon = datetime(2024, 1, 2, 13, 1, tzinfo=SHANGHAI)
+    >>> days, slots = locate(pa.array([afternoon], pa.timestamp("us", "Asia/Shanghai")))
     >>> days.tolist(), slots.tolist()
     ([19724], [120])
     """

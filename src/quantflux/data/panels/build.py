@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from quantflux.data.contract import MarketStore, Query
-from quantflux.data.panels.layout import Layout, NotExact
+from quantflux.data.panels.layout import Layout, NotExactError
 from quantflux.data.panels.manifest import Entry, State
 from quantflux.data.panels.segment import META, SegmentMeta, create_values, sync_folder, write_durably
 
@@ -35,7 +35,7 @@ KEPT_BYTES = 256 * 2**20
 _log = logging.getLogger(__name__)
 
 
-class SegmentMoved(Exception):
+class SegmentMovedError(Exception):
     """Rows appeared while the segment was being read."""
 
 
@@ -53,7 +53,7 @@ def build_segment(store: MarketStore, layout: Layout, key: str, root: Path) -> E
     ------
     OSError
         If the disk is full or may not be written. Nothing is left behind.
-    SegmentMoved
+    SegmentMovedError
         If another writer added rows while they were being read.
     """
     span = layout.span_of(key)
@@ -69,7 +69,7 @@ def build_segment(store: MarketStore, layout: Layout, key: str, root: Path) -> E
         size = _write(unfinished, layout, key, axes, batches)
         unfinished.rename(root / name)
         sync_folder(root)
-    except NotExact as reason:
+    except NotExactError as reason:
         _log.warning("%s %s stays out of the panel tier: %s", layout.dataset.name, key, reason)
         return Entry(State.INEXACT)
     finally:
@@ -99,7 +99,7 @@ def _write(folder: Path, layout: Layout, key: str, axes: _Axes, batches: Iterabl
     targets = {name: values[i] for i, name in enumerate(layout.layers)}
     for batch in batches:
         if not layout.scatter(batch, axes.days, axes.symbols, targets):
-            raise SegmentMoved(f"{layout.dataset.name} {key} grew while it was being read")
+            raise SegmentMovedError(f"{layout.dataset.name} {key} grew while it was being read")
     size = len(mapped)
     meta = SegmentMeta(
         layout.dataset.name,

@@ -34,7 +34,7 @@ EXACT = 2**53
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-class NotExact(ValueError):
+class NotExactError(ValueError):
     """A value cannot be held exactly in float64, so the panel tier must not hold it."""
 
 
@@ -128,7 +128,7 @@ class Layout:
 
         Raises
         ------
-        NotExact
+        NotExactError
             If an integer is beyond 2**53.
         """
         cells = self._cells(rows, days, symbols)
@@ -168,7 +168,7 @@ def as_floats(column: pa.Array | pa.ChunkedArray, name: str) -> Floats:
         bounds = pc.min_max(column)
         low, high = bounds["min"].as_py(), bounds["max"].as_py()
         if low is not None and (low < -EXACT or high > EXACT):
-            raise NotExact(
+            raise NotExactError(
                 f"{name} holds {high if high > EXACT else low}, beyond 2**53: float64 would round it"
             )
         column = column.cast(pa.float64())

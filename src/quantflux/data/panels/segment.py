@@ -26,7 +26,7 @@ VALUES, META = "values.bin", "meta.json"
 _ITEM = np.dtype("<f8").itemsize
 
 
-class DamagedSegment(Exception):
+class DamagedSegmentError(Exception):
     """The files of a segment do not agree with each other; the message says how."""
 
 
@@ -58,10 +58,10 @@ class SegmentMeta:
 
     @classmethod
     def decode(cls, raw: bytes) -> SegmentMeta:
-        """Read what `encode` wrote, or raise `DamagedSegment`."""
+        """Read what `encode` wrote, or raise `DamagedSegmentError`."""
         seal, _, body = raw.partition(b"\n")
         if seal != b"%08x" % zlib.crc32(body):
-            raise DamagedSegment(f"{META} fails its checksum")
+            raise DamagedSegmentError(f"{META} fails its checksum")
         fields: dict[str, Any] = json.loads(body)
         for name in ("layers", "symbols", "days"):
             fields[name] = tuple(fields[name])
@@ -102,24 +102,24 @@ def open_segment(folder: Path, layout: Layout) -> Segment:
     ------
     FileNotFoundError
         If it was replaced meanwhile: read the manifest again.
-    DamagedSegment
+    DamagedSegmentError
         If its files are cut short, altered, or of another layout.
     """
     meta = SegmentMeta.decode((folder / META).read_bytes())
     if meta.dataset != layout.dataset.name or meta.layers != layout.layers:
-        raise DamagedSegment(f"holds {meta.dataset} with {', '.join(meta.layers)}")
+        raise DamagedSegmentError(f"holds {meta.dataset} with {', '.join(meta.layers)}")
     shape = (len(meta.layers), *layout.shape(len(meta.days), len(meta.symbols)))
     size = int(np.prod(shape)) * _ITEM
     handle = os.open(folder / VALUES, os.O_RDONLY)
     try:
         found = os.fstat(handle).st_size
         if found != size:
-            raise DamagedSegment(f"{VALUES} has {found} bytes instead of {size}")
+            raise DamagedSegmentError(f"{VALUES} has {found} bytes instead of {size}")
         mapped = mmap.mmap(handle, size, prot=mmap.PROT_READ)
     finally:
         os.close(handle)
     if zlib.crc32(mapped) != meta.checksum:
-        raise DamagedSegment(f"{VALUES} fails its checksum")
+        raise DamagedSegmentError(f"{VALUES} fails its checksum")
     return Segment(folder.name, meta, np.frombuffer(mapped, dtype="<f8").reshape(shape))
 
 

@@ -10,17 +10,17 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from quantflux.data.contract import MarketStore, Span
-from quantflux.data.panels.build import SegmentMoved, build_segment
+from quantflux.data.contract import HasIdentity, MarketStore, Span
+from quantflux.data.panels.build import SegmentMovedError, build_segment
 from quantflux.data.panels.eviction import make_room
 from quantflux.data.panels.layout import Layout
 from quantflux.data.panels.manifest import DatasetFolder, Entry, Manifest, State
-from quantflux.data.panels.segment import DamagedSegment, open_segment
+from quantflux.data.panels.segment import DamagedSegmentError, open_segment
 
 _log = logging.getLogger(__name__)
 
 
-class TierFull(Exception):
+class TierFullError(Exception):
     """A query needs more segments at once than the tier may hold."""
 
 
@@ -53,16 +53,22 @@ class Shelf:
         Segments that may have changed since are dropped from it.
         """
         found = self.folder.load()
-        if found is not None and found.source == self._source and found.version == version:
+        if found is not None and found.source == self._origin() and found.version == version:
             return found
         with self.folder.lock():
             return self._catch_up()
 
+    def _origin(self) -> str:
+        """Name the dataset that panels must have come from: a place, and there what was made when."""
+        if isinstance(self._store, HasIdentity):
+            return f"{self._source}:{self._store.identity(self.layout.dataset)}"
+        return self._source
+
     def _catch_up(self) -> Manifest:
-        version = self._store.version(self.layout.dataset)
+        version, origin = self._store.version(self.layout.dataset), self._origin()
         found = self.folder.load()
-        if found is None or found.source != self._source or found.version > version:
-            manifest = Manifest(self._source, version)
+        if found is None or found.source != origin or found.version > version:
+            manifest = Manifest(origin, version)
         elif found.version == version:
             return found
         else:
@@ -84,9 +90,9 @@ class Shelf:
 
         Raises
         ------
-        SegmentMoved
+        SegmentMovedError
             If the store was written to meanwhile: ask again.
-        TierFull
+        TierFullError
             If they are more than the tier may hold.
         OSError
             If the disk fails.
@@ -103,13 +109,15 @@ class Shelf:
         changes = self._store.changes(self.layout.dataset, manifest.version)
         if any(self.layout.span_of(key).overlaps(span) for span in changes.spans):
             self.folder.sweep(manifest)
-            raise SegmentMoved(f"{self.layout.dataset.name} {key} was written to while it was being read")
+            raise SegmentMovedError(
+                f"{self.layout.dataset.name} {key} was written to while it was being read"
+            )
         manifest = manifest.having(key, entry)
         self.folder.save(manifest)
         if self._max_bytes is None or make_room(self._root, self._max_bytes, self.folder, wanted):
             return self.folder.load() or manifest
         self._publish(manifest.without([key]))
-        raise TierFull(
+        raise TierFullError(
             f"{len(wanted)} segments of {self.layout.dataset.name} need more than {self._max_bytes} bytes"
         )
 
@@ -137,7 +145,7 @@ class Shelf:
     def _sound(self, entry: Entry) -> bool:
         try:
             open_segment(self.folder.path / entry.folder, self.layout)
-        except (OSError, DamagedSegment) as problem:
+        except (OSError, DamagedSegmentError) as problem:
             _log.warning("panel segment %s is damaged: %s", entry.folder, problem)
             return False
         return True

@@ -166,7 +166,7 @@ def block_of(
 
     Raises
     ------
-    NotExact
+    NotExactError
         If an integer is beyond 2**53.
     """
     days = np.unique(layout.days_of(table))

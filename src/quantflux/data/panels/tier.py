@@ -23,12 +23,12 @@ from pathlib import Path
 from quantflux.core.clock import Clock
 from quantflux.core.errors import QuantfluxError
 from quantflux.data.contract import MarketStore, Span
-from quantflux.data.panels.build import SegmentMoved
+from quantflux.data.panels.build import SegmentMovedError
 from quantflux.data.panels.eviction import held_bytes
 from quantflux.data.panels.layout import Layout, day_from
 from quantflux.data.panels.manifest import Manifest, State
-from quantflux.data.panels.segment import DamagedSegment, Segment, open_segment
-from quantflux.data.panels.shelf import Shelf, TierFull
+from quantflux.data.panels.segment import DamagedSegmentError, Segment, open_segment
+from quantflux.data.panels.shelf import Shelf, TierFullError
 from quantflux.data.panels.snapshot import Snapshot
 from quantflux.data.schema import Dataset
 
@@ -79,11 +79,11 @@ class DatasetPanels:
                 return None
             try:
                 result = self._snapshots.get(keys) or self._assembled(manifest, keys)
-            except (SegmentMoved, FileNotFoundError) as moved:
+            except (SegmentMovedError, FileNotFoundError) as moved:
                 _log.info("panels of %s moved on while being opened: %s", self.layout.dataset.name, moved)
                 self._adopt(None)
                 continue
-            except TierFull as full:
+            except TierFullError as full:
                 _log.warning("the store answers: %s", full)
                 self._too_large.add(keys)
                 return None
@@ -136,10 +136,10 @@ class DatasetPanels:
                     self._open[entry.folder] = open_segment(
                         self._shelf.folder.path / entry.folder, self.layout
                     )
-                except (FileNotFoundError, DamagedSegment) as problem:
+                except (FileNotFoundError, DamagedSegmentError) as problem:
                     _log.warning("panel segment %s will be built again: %s", entry.folder, problem)
                     self._shelf.drop_folder(entry.folder)
-                    raise SegmentMoved(entry.folder) from problem
+                    raise SegmentMovedError(entry.folder) from problem
             result.append(self._open[entry.folder])
         return result
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Lock
+from uuid import uuid4
 
 import pyarrow as pa
 
@@ -38,13 +39,15 @@ class MemoryStore:
         self._keep = keep_versions
         self._history: dict[Dataset, tuple[Version, ...]] = {}
         self._guard = Lock()
+        self._identity = uuid4().hex
 
     def _versions(self, dataset: Dataset) -> tuple[Version, ...]:
         """Return the kept versions, oldest first; a dataset begins with an empty version 0."""
-        start = Version(
-            0, datetime.min.replace(tzinfo=self._clock.now().tzinfo), None, dataset.schema.empty_table()
-        )
-        return self._history.get(dataset, (start,))
+        found = self._history.get(dataset)
+        if found is not None:
+            return found
+        beginning = datetime.min.replace(tzinfo=UTC)
+        return (Version(0, beginning, None, dataset.schema.empty_table()),)
 
     def write(self, dataset: Dataset, table: pa.Table) -> WriteReceipt:
         """Upsert rows by key. Rows that are stored already, bit for bit, make no new version."""
@@ -93,6 +96,10 @@ class MemoryStore:
     def version(self, dataset: Dataset) -> int:
         """Return how many writes changed the dataset."""
         return self._versions(dataset)[-1].number
+
+    def identity(self, dataset: Dataset) -> str:
+        """Return a name of this store alone: another process's versions say nothing about ours."""
+        return self._identity
 
     def changes(self, dataset: Dataset, since: int) -> Changes:
         """Return the days that writes after `since` changed; the whole span if some are forgotten."""
