@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import SecretStr
+
 from quantflux.config import InfluxSettings, MySQLSettings, Settings
 from quantflux.core.calendar import TradingCalendar
 from quantflux.core.clock import Clock, SystemClock
@@ -16,6 +18,8 @@ from quantflux.data.access import DataAccessLayer
 from quantflux.data.contract import MarketStore
 from quantflux.data.panels import PanelTier
 from quantflux.data.quality import Ledger
+from quantflux.data.request import Limits
+from quantflux.data.sources.contract import Source, open_source
 from quantflux.data.stores import open_store
 
 
@@ -62,8 +66,7 @@ class Platform:
             store,
             panels,
             clock=clock,
-            max_symbols=settings.queries.max_symbols,
-            max_rows=settings.queries.max_rows,
+            limits=Limits(settings.queries.max_symbols, settings.queries.max_rows),
         )
 
     @classmethod
@@ -82,6 +85,25 @@ class Platform:
         store = open_store(settings.store.name, _store_options(settings), clock)
         panels = _panel_tier(settings, store, clock) if settings.panels.enabled else None
         return cls(settings, clock, calendar, store, panels, Ledger(quality_directory(settings), clock))
+
+    def open_source(self, name: str) -> Source:
+        """Open a data vendor by name; the caller closes it.
+
+        Raises
+        ------
+        InvalidRequest
+            If no such source is installed.
+        MissingDependency
+            If the vendor's library is not.
+        """
+        options = {
+            "akshare": self.settings.sources.akshare,
+            "baostock": self.settings.sources.baostock,
+            "tushare": self.settings.sources.tushare,
+        }
+        chosen = options[name].model_dump() if name in options else {}
+        revealed = {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in chosen.items()}
+        return open_source(name, revealed, self.clock)
 
     def close(self) -> None:
         """Release files and connections."""
@@ -121,7 +143,9 @@ def _place(settings: Settings) -> str:
     places: dict[str, Callable[[], str]] = {
         "columnar": lambda: str(settings.columnar_directory.absolute()),
         "influxdb": lambda: f"{settings.store.influxdb.url}/{settings.store.influxdb.database}",
-        "mysql": lambda: f"{settings.store.mysql.host}:{settings.store.mysql.port}/{settings.store.mysql.database}",
+        "mysql": lambda: (
+            f"{settings.store.mysql.host}:{settings.store.mysql.port}/{settings.store.mysql.database}"
+        ),
         "memory": lambda: "process",
     }
     return places[settings.store.name]()
@@ -138,14 +162,30 @@ def _store_options(settings: Settings) -> dict[str, Any]:
 
 
 def _influx_options(influx: InfluxSettings, settings: Settings) -> dict[str, Any]:
-    options: dict[str, Any] = influx.model_dump(exclude={"token", "password", "spool_directory"})
-    return options | {
+    plain = ("url", "dialect", "database", "org", "bucket", "username", "batch_lines", "batch_bytes")
+    return {name: getattr(influx, name) for name in plain} | {
         "token": influx.token.get_secret_value(),
         "password": influx.password.get_secret_value(),
-        "dead_letter_dir": influx.spool_directory or settings.data_dir / "spool",
+        "verify": influx.verify_tls,
+        "timeouts": {
+            "connect": influx.connect_timeout_seconds,
+            "read": influx.read_timeout_seconds,
+            "total": influx.total_timeout_seconds,
+        },
+        "shard_days": influx.shard_days.model_dump(),
+        "dead_letter": influx.dead_letter_directory or settings.data_dir / "dead-letters",
     }
 
 
 def _mysql_options(mysql: MySQLSettings) -> dict[str, Any]:
-    options: dict[str, Any] = mysql.model_dump(exclude={"password"})
-    return options | {"password": mysql.password.get_secret_value()}
+    return {
+        "host": mysql.host,
+        "port": mysql.port,
+        "user": mysql.user,
+        "password": mysql.password.get_secret_value(),
+        "database": mysql.database,
+        "rounding": mysql.rounding,
+        "connect_timeout": mysql.connect_timeout_seconds,
+        "read_timeout": mysql.read_timeout_seconds,
+        "write_timeout": mysql.write_timeout_seconds,
+    }

@@ -46,7 +46,7 @@ def root(
         typer.Option("--set", metavar="KEY=VALUE", help="Set one setting; may be given several times."),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")] = False,
-    version: Annotated[  # noqa: ARG001 - Typer calls `_print_version` and leaves
+    version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:

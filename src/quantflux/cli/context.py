@@ -22,7 +22,7 @@ def settings_of(context: typer.Context) -> Settings:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Platform]:
     """Open the platform for the length of a command."""
-    from quantflux.platform import Platform  # noqa: PLC0415 - pulls in the data libraries, which `--help` need not wait for
+    from quantflux.platform import Platform
 
     with Platform.open(settings) as platform:
         yield platform

@@ -10,11 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-answers = Console(highlight=False)
+PIPE_WIDTH = 200
+"""Columns of a table that goes to a file or pipe, where no terminal sets them."""
+
+answers = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 """Standard output: what was asked for."""
 
-notes = Console(stderr=True, highlight=False)
+notes = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPE_WIDTH)
 """Standard error: progress, notes and errors, so that answers can be piped."""
 
 
@@ -26,10 +30,24 @@ def fail(message: str, *, code: int = 1) -> None:
 
 def table(*columns: str, title: str | None = None, right: Sequence[str] = ()) -> Table:
     """Return an empty table in the house style; the columns in `right` are aligned to the right."""
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="bold cyan")
+    made = Table(
+        title=title,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        title_style="bold cyan",
+    )
     for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
+        made.add_column(
+            name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold"
+        )
     return made
+
+
+def add_row(made: Table, *cells: str | Text) -> None:
+    """Add a row; texts are shown as they are, brackets and all."""
+    made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
 @contextmanager

@@ -1,0 +1,109 @@
+"""The data commands: what they print, what they store, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as parquet
+import pytest
+
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def symbol(bars_csv: Path) -> str:
+    return str(pl.read_csv(bars_csv)["symbol"][0])
+
+
+def test_an_imported_file_can_be_queried_to_the_last_digit(run: Run, bars_csv: Path, symbol: str) -> None:
+    imported = run("data", "import", str(bars_csv))
+    asked = run("data", "query", symbol, "--format", "csv", "--start", "2024-03-01", "--end", "2024-03-29")
+
+    frame = pl.read_csv(asked.stdout.encode())
+    expected = pl.read_csv(bars_csv).filter(
+        pl.col("symbol") == symbol,
+        pl.col("trade_date").is_between(pl.lit("2024-03-01"), pl.lit("2024-03-29")),
+    )
+    assert "0 quarantined" in imported.stdout
+    assert frame["close"].to_list() == expected["close"].to_list() != []
+    assert frame["volume"].to_list() == expected["volume"].to_list()
+
+
+def test_a_dry_run_stores_nothing(run: Run, bars_csv: Path) -> None:
+    dry = run("data", "import", "--dry-run", str(bars_csv))
+    status = run("data", "status")
+
+    assert "would store" in dry.stdout
+    assert "No data yet" in status.stdout
+
+
+def test_importing_twice_changes_nothing(run: Run, bars_csv: Path) -> None:
+    run("data", "import", str(bars_csv))
+    again = run("data", "import", str(bars_csv))
+
+    assert "stored 0 rows" in again.stdout
+
+
+def test_status_quality_and_compact_speak_of_what_is_there(run: Run, bars_csv: Path) -> None:
+    run("data", "import", str(bars_csv))
+
+    status = run("data", "status").stdout
+    quality = run("data", "quality").stdout
+    compacted = run("data", "compact").stdout
+
+    assert "stock_daily_data" in status and "2024-06-28" in status and "Delta Lake" in status
+    assert "import" in quality
+    assert "stock_daily_data" in compacted and "->" in compacted
+
+
+def test_query_prints_json_and_tables(run: Run, bars_csv: Path, symbol: str) -> None:
+    run("data", "import", str(bars_csv))
+
+    rows = json.loads(run("data", "query", symbol, "--format", "json", "--fields", "close").stdout)
+    table = run("data", "query", symbol, "--rows", "3")
+
+    assert set(rows[0]) == {"symbol", "trade_date", "close"}
+    assert "2024-06-28" in table.stdout
+    assert "from the panel" in table.stderr
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_export_writes_every_row_and_never_replaces_unasked(
+    run: Run, bars_csv: Path, tmp_path: Path, suffix: str
+) -> None:
+    run("data", "import", str(bars_csv))
+    output = tmp_path / f"out.{suffix}"
+
+    run("data", "export", str(output))
+    refused = run("data", "export", str(output), code=1)
+
+    rows = parquet.read_metadata(output).num_rows if suffix == "parquet" else len(pl.read_csv(output))
+    assert rows == len(pl.read_csv(bars_csv))
+    assert "--force" in refused.stderr
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("data", "query", "600519"), "holds no row of 600519.SH"),
+        (("data", "query", "../../etc/passwd"), "600519.SH"),
+        (("data", "query", "600519", "--start", "2024-13-01"), "2024-13-01"),
+        (("data", "query", "600519", "--frequency", "7min"), "5min"),
+        (("data", "import", "missing.csv"), "missing.csv"),
+        (("data", "export", "rows.xls"), ".parquet"),
+        (("data", "export", "rows.csv", "--dataset", "stocks"), "stock_daily_data"),
+        (("data", "compact", "stocks"), "stock_daily_data"),
+        (("data", "quality", "--rule", "nonsense"), "nonsense"),
+        (("--set", "store.name=oracle", "data", "status"), "columnar"),
+    ],
+)
+def test_a_mistake_gets_one_clear_line_and_a_non_zero_exit(
+    run: Run, arguments: tuple[str, ...], says: str
+) -> None:
+    done = run(*arguments, code=2 if arguments[0] == "--set" else 1)
+
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
