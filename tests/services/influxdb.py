@@ -7,7 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -84,12 +84,14 @@ class InfluxServer:
     auth : bool
         Ask for a password. An administrator, a reader and a writer are made at the first start; rights on a
         database are granted with `grant`.
+    prefix : sequence of str
+        Put before the command: `("prlimit", "--fsize=60000")`.
     limits
         Any key of `DEFAULTS`, such as `max_select_buckets=20_000`.
     """
 
     def __init__(
-        self, root: Path, *, auth: bool = False, binary: str | None = None, **limits: object
+        self, root: Path, *, auth: bool = False, prefix: Sequence[str] = (), **limits: object
     ) -> None:
         unknown = set(limits) - set(DEFAULTS)
         if unknown:
@@ -100,7 +102,7 @@ class InfluxServer:
         self._settings = {**DEFAULTS, **limits, "auth": str(auth).lower()}
         config = root / "influxdb.conf"
         config.write_text(_CONFIG.format(root=root, port=self.port, rpc_port=free_port(), **self._settings))
-        command = [require("influxd", "influxdb"), "run", "-config", str(config)]
+        command = [*prefix, require("influxd", "influxdb"), "run", "-config", str(config)]
         self.process = ServerProcess(command, root / "influxd.log", self._answers)
 
     @property
