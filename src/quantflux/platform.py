@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from quantflux.config import InfluxSettings, MySQLSettings, Settings
+from quantflux.config import Settings
 from quantflux.core.calendar import TradingCalendar
 from quantflux.core.clock import Clock, SystemClock
 from quantflux.data.access import DataAccessLayer
@@ -82,7 +82,7 @@ class Platform:
         """
         clock = clock or SystemClock()
         calendar = TradingCalendar.for_exchange("SSE", overrides=settings.calendar.override_file)
-        store = open_store(settings.store.name, _store_options(settings), clock)
+        store = open_store(settings.store.name, store_options(settings), clock)
         panels = _panel_tier(settings, store, clock) if settings.panels.enabled else None
         return cls(settings, clock, calendar, store, panels, Ledger(quality_directory(settings), clock))
 
@@ -120,17 +120,12 @@ class Platform:
 def _panel_tier(settings: Settings, store: MarketStore, clock: Clock) -> PanelTier:
     return PanelTier(
         store,
-        panel_directory(settings),
+        settings.panel_directory,
         clock=clock,
         max_bytes=settings.panels.max_bytes,
         check_seconds=settings.panels.check_seconds,
         source=_place(settings),
     )
-
-
-def panel_directory(settings: Settings) -> Path:
-    """Return the folder of the panel tier."""
-    return settings.panels.directory or settings.data_dir / "panels"
 
 
 def quality_directory(settings: Settings) -> Path:
@@ -151,41 +146,67 @@ def _place(settings: Settings) -> str:
     return places[settings.store.name]()
 
 
-def _store_options(settings: Settings) -> dict[str, Any]:
-    options: dict[str, Callable[[], dict[str, Any]]] = {
-        "columnar": lambda: {"path": settings.columnar_directory},
-        "influxdb": lambda: _influx_options(settings.store.influxdb, settings),
-        "mysql": lambda: _mysql_options(settings.store.mysql),
-        "memory": dict,
+def store_options(settings: Settings) -> dict[str, Any]:
+    """Return what the chosen store's `open_store` takes, as plain values."""
+    options: dict[str, Callable[[Settings], dict[str, Any]]] = {
+        "columnar": _columnar_options,
+        "influxdb": _influx_options,
+        "mysql": _mysql_options,
+        "memory": lambda _: {},
     }
-    return options[settings.store.name]()
+    return options[settings.store.name](settings)
 
 
-def _influx_options(influx: InfluxSettings, settings: Settings) -> dict[str, Any]:
-    plain = ("url", "dialect", "database", "org", "bucket", "username", "batch_lines", "batch_bytes")
-    return {name: getattr(influx, name) for name in plain} | {
+def _columnar_options(settings: Settings) -> dict[str, Any]:
+    columnar = settings.store.columnar
+    return {
+        "path": settings.columnar_directory,
+        "compression": columnar.compression_level,
+        "lock_timeout": columnar.lock_timeout_seconds,
+    }
+
+
+def _influx_options(settings: Settings) -> dict[str, Any]:
+    influx = settings.store.influxdb
+    same = {
+        "url",
+        "dialect",
+        "database",
+        "org",
+        "bucket",
+        "username",
+        "attempts",
+        "connections",
+        "compressed",
+    }
+    options: dict[str, Any] = influx.model_dump(include=same | {"batch_lines", "batch_bytes", "shard_days"})
+    return options | {
         "token": influx.token.get_secret_value(),
         "password": influx.password.get_secret_value(),
-        "verify": influx.verify_tls,
         "timeouts": {
             "connect": influx.connect_timeout_seconds,
             "read": influx.read_timeout_seconds,
+            "write": influx.write_timeout_seconds,
             "total": influx.total_timeout_seconds,
         },
-        "shard_days": influx.shard_days.model_dump(),
-        "dead_letter": influx.dead_letter_directory or settings.data_dir / "dead-letters",
+        "breaker_rest": influx.breaker_rest_seconds,
+        "dead_letter": settings.dead_letter_directory,
+        "verify": str(influx.ca_file) if influx.ca_file and influx.verify_tls else influx.verify_tls,
     }
 
 
-def _mysql_options(mysql: MySQLSettings) -> dict[str, Any]:
-    return {
-        "host": mysql.host,
-        "port": mysql.port,
-        "user": mysql.user,
+def _mysql_options(settings: Settings) -> dict[str, Any]:
+    mysql = settings.store.mysql
+    options: dict[str, Any] = mysql.model_dump(
+        include={"host", "port", "user", "database", "rounding", "minute_table", "pool_size"}
+    )
+    return options | {
         "password": mysql.password.get_secret_value(),
-        "database": mysql.database,
-        "rounding": mysql.rounding,
+        "scale": mysql.price_decimals,
+        "tls_ca": str(mysql.ca_file) if mysql.ca_file else None,
         "connect_timeout": mysql.connect_timeout_seconds,
         "read_timeout": mysql.read_timeout_seconds,
         "write_timeout": mysql.write_timeout_seconds,
+        "lock_timeout": mysql.lock_timeout_seconds,
+        "pool_timeout": mysql.pool_timeout_seconds,
     }

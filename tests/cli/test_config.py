@@ -126,7 +126,7 @@ def test_explain_tells_all_about_a_setting():
         "  Longest wait for the next bytes of an answer.\n"
         "  value     5.0\n"
         "  from      --set\n"
-        "  default   30.0\n"
+        "  default   15.0\n"
         "  valid     a number above 0 and up to 600\n"
         "  unit      seconds\n"
         "  variable  QUANTFLUX_STORE__INFLUXDB__READ_TIMEOUT_SECONDS\n"

@@ -124,11 +124,11 @@ def test_a_remote_redis_needs_a_password_in_production():
         (["store.influxdb.total_timeout_seconds=1"], "store.influxdb.total_timeout_seconds: found 1"),
         (
             ["store.name=influxdb", "store.influxdb.dialect=2"],
-            "store.influxdb.bucket: is empty; dialect 2 needs it",
+            "store.influxdb.org: is empty; dialect 2 needs it",
         ),
         (
             ["store.name=influxdb", "store.influxdb.database="],
-            "store.influxdb.database: is empty; dialect 1 needs it",
+            'store.influxdb.database: found ""; valid is at most 63',
         ),
         (["store.name=mysql"], "store.mysql.user: is empty"),
     ],

@@ -100,7 +100,7 @@ def test_home_is_expanded_and_subfolders_follow_the_data_folder(tmp_path):
     settings = Settings(data_dir="/d", panels={"directory": "/p"})
 
     assert settings.columnar_directory == Path("/d/columnar")
-    assert settings.spool_directory == Path("/d/spool")
+    assert settings.dead_letter_directory == Path("/d/dead-letters")
     assert settings.panel_directory == Path("/p")
 
 
@@ -113,6 +113,8 @@ def test_home_is_expanded_and_subfolders_follow_the_data_folder(tmp_path):
         ("store.influxdb.url", "http://[::1", "well-formed"),
         ("store.influxdb.url", "https://h/?db=x", "query"),
         ("store.influxdb.url", "https://me:pw@h/", "credentials"),
+        ("store.influxdb.database", "a b", "^$"),
+        ("store.influxdb.bucket", "x" * 64, "^$"),
         ("store.influxdb.token", "abc\n", "line break"),
         ("store.influxdb.token", " abc", "space"),
         ("store.mysql.user", "a\x00b", "^$"),

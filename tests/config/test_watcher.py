@@ -37,6 +37,8 @@ def scripted(*fingerprints: str) -> tuple[Watcher, list[int]]:
         (["new", "new", "new"], [2]),
         (["half", "new", "new", "new"], [3]),
         (["new", "old", "old", "old"], []),
+        (["new", "old", "new", "old", "new", "new"], [6]),
+        (["a", "b", "c", "old", "d", "e", "e"], [7]),
         (["new", "new", "newer", "newer"], [2, 4]),
         (["new", "new", "old", "old"], [2, 4]),
         (["a", "b", "c", "d", "e"][: PATIENCE + 1], [PATIENCE]),

@@ -140,12 +140,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 
 def _panels(settings: Settings) -> Iterator[Finding]:
-    from quantflux.platform import panel_directory
-
     if not settings.panels.enabled:
         yield Finding("warn", "panels", "switched off: every read goes to the store", "set panels.enabled")
         return
-    yield _folder("panel folder", panel_directory(settings))
+    yield _folder("panel folder", settings.panel_directory)
 
 
 def _cure(error: QuantfluxError) -> str:

@@ -67,7 +67,7 @@ class Setting:
     unit: str
     default: Any
     valid: str
-    choices: tuple[str, ...]
+    choices: tuple[str | int, ...]
     restart: bool
     _adapter: TypeAdapter[Any] = field(repr=False, compare=False)
 
@@ -191,10 +191,8 @@ def _setting(key: str, info: FieldInfo) -> Setting:
     extra = info.json_schema_extra
     if not isinstance(extra, dict):
         raise TypeError(f"{key} is not declared with `setting`")
-    choices = (
-        tuple(str(c) for c in get_args(info.annotation)) if get_origin(info.annotation) is Literal else ()
-    )
-    kind = str if choices else _plain(info.annotation)
+    choices = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+    kind = type(choices[0]) if choices else _plain(info.annotation)
     return Setting(
         key=key,
         description=str(info.description),
@@ -220,9 +218,9 @@ def _plain(annotation: Any) -> type:
     return _plain(first)
 
 
-def _valid(kind: type, choices: tuple[str, ...], metadata: list[Any]) -> str:
+def _valid(kind: type, choices: tuple[str | int, ...], metadata: list[Any]) -> str:
     if choices:
-        return "one of " + ", ".join(f'"{c}"' for c in choices)
+        return "one of " + ", ".join(json.dumps(c) for c in choices)
     words = "text, never shown" if kind is SecretStr else _WORDS[kind]
     low = next((m.ge for m in metadata if isinstance(m, limits.Ge)), None)
     high = next((m.le for m in metadata if isinstance(m, limits.Le)), None)

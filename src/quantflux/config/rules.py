@@ -69,7 +69,7 @@ def _influx(settings: Settings) -> Iterator[Complaint]:
         yield f"store.influxdb.{absent}", "is empty; username and password go together"
     if settings.store.name != "influxdb":
         return
-    needed = {"1": ("database",), "2": ("org", "bucket", "token"), "3": ("database", "token")}[influx.dialect]
+    needed = {"1": (), "2": ("org", "token"), "3": ("token",)}[influx.dialect]
     for name in needed:
         if not _text(getattr(influx, name)):
             yield f"store.influxdb.{name}", f"is empty; dialect {influx.dialect} needs it"

@@ -155,6 +155,6 @@ class Settings(Section):
         return self.panels.directory or self.data_dir / "panels"
 
     @property
-    def spool_directory(self) -> Path:
-        """Where batches that InfluxDB has not confirmed wait."""
-        return self.store.influxdb.spool_directory or self.data_dir / "spool"
+    def dead_letter_directory(self) -> Path:
+        """Where rows go that InfluxDB refuses."""
+        return self.store.influxdb.dead_letter_directory or self.data_dir / "dead-letters"

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, SecretStr, StringConstraints
 
 from quantflux.config.fields import OptionalPath, Secret, Section, Text, setting
 
@@ -48,10 +48,18 @@ def _split(text: str) -> SplitResult:
 
 
 WebAddress = Annotated[Text, AfterValidator(_web_address)]
+PlaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+OptionalPlaceName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$")]
+_PLACE = "at most 63 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
 
 
-def _shard(days: int, what: str) -> Any:
-    return setting(days, f"Shard duration of {what}.", unit="days", ge=1, le=36_500)
+def _shard(what: str) -> Any:
+    # 520 weeks: a third of the disk of 7-day shards, and far quicker over long histories.
+    return setting(3640, f"Shard duration of {what}.", unit="days", ge=1, le=36_500)
+
+
+def _wait(seconds: float, what: str, longest: float) -> Any:
+    return setting(float(seconds), f"Longest wait {what}.", unit="seconds", gt=0, le=longest)
 
 
 class ColumnarSettings(Section):
@@ -59,6 +67,10 @@ class ColumnarSettings(Section):
 
     directory: OptionalPath = setting(
         None, "Where its tables live.", valid="a path; empty: the folder `columnar` in data_dir"
+    )
+    compression_level: int = setting(3, "Effort of zstd on appended files.", unit="level", ge=1, le=22)
+    lock_timeout_seconds: float = setting(
+        60.0, "Longest wait for another writer of the same dataset.", unit="seconds", gt=0, le=3600
     )
 
 
@@ -68,17 +80,17 @@ class ShardDays(Section):
     Long shards make histories small and quick; short ones make deletes and cross-sections quick.
     """
 
-    stock_daily_data: int = _shard(3650, "daily bars")
-    stock_minute_data: int = _shard(30, "minute bars")
-    stock_daily_basic: int = _shard(3650, "daily valuation figures")
-    stock_moneyflow: int = _shard(3650, "daily money flow")
-    stock_chip: int = _shard(3650, "daily cost distribution")
-    factor_values: int = _shard(3650, "factor values")
-    predictions: int = _shard(3650, "model predictions")
-    instruments: int = _shard(36_500, "instrument histories")
-    income_statement: int = _shard(36_500, "income statements")
-    balance_sheet: int = _shard(36_500, "balance sheets")
-    cash_flow: int = _shard(36_500, "cash flow statements")
+    stock_daily_data: int = _shard("daily bars")
+    stock_minute_data: int = _shard("minute bars")
+    stock_daily_basic: int = _shard("daily valuation figures")
+    stock_moneyflow: int = _shard("daily money flow")
+    stock_chip: int = _shard("daily cost distribution")
+    factor_values: int = _shard("factor values")
+    predictions: int = _shard("model predictions")
+    instruments: int = _shard("instrument histories")
+    income_statement: int = _shard("income statements")
+    balance_sheet: int = _shard("balance sheets")
+    cash_flow: int = _shard("cash flow statements")
 
 
 class InfluxSettings(Section):
@@ -90,38 +102,38 @@ class InfluxSettings(Section):
         valid="an http:// or https:// address without credentials",
     )
     dialect: Literal["1", "2", "3"] = setting("1", "Major version whose protocol the server speaks.")
-    database: Text = setting(
-        "quantflux", "Database that holds the measurements (dialects 1 and 3, and the 2.x mapping)."
+    database: PlaceName = setting(
+        "quantflux", "Database of the measurements; with 2.x, what buckets are mapped to.", valid=_PLACE
     )
-    org: Text = setting("", "Organisation (dialect 2).")
-    bucket: Text = setting("", "Bucket (dialect 2).")
-    token: Secret = setting(SecretStr(""), "API token (dialects 2 and 3).")
-    username: Text = setting("", "User name (dialect 1).")
-    password: Secret = setting(SecretStr(""), "Password of that user (dialect 1).")
+    org: Text = setting("", "Organisation (2.x).")
+    bucket: OptionalPlaceName = setting(
+        "", "What bucket names begin with (2.x).", valid=f"{_PLACE}; empty: the database's name"
+    )
+    token: Secret = setting(SecretStr(""), "API token (2.x and 3).")
+    username: Text = setting("", "User name (1.x).")
+    password: Secret = setting(SecretStr(""), "Password of that user (1.x).")
     verify_tls: bool = setting(True, "Check the server's certificate on https addresses.")
-    connect_timeout_seconds: float = setting(
-        2.0, "Longest wait for a connection.", unit="seconds", gt=0, le=60
+    ca_file: OptionalPath = setting(
+        None, "Authority to trust for that.", valid="a path; empty: the usual authorities"
     )
-    read_timeout_seconds: float = setting(
-        30.0, "Longest wait for the next bytes of an answer.", unit="seconds", gt=0, le=600
-    )
-    total_timeout_seconds: float = setting(
-        120.0, "Longest time for one whole request.", unit="seconds", gt=0, le=3600
-    )
+    connect_timeout_seconds: float = _wait(2, "for a connection", 60)
+    read_timeout_seconds: float = _wait(15, "for the next bytes of an answer", 600)
+    write_timeout_seconds: float = _wait(15, "for the server to take the next bytes", 600)
+    total_timeout_seconds: float = _wait(120, "for one whole attempt", 3600)
+    attempts: int = setting(3, "How often a request is tried before it fails.", unit="attempts", ge=1, le=20)
+    connections: int = setting(8, "Most connections at a time.", unit="connections", ge=1, le=1000)
+    compressed: bool = setting(False, "Ask for compressed answers: worth it over a slow network only.")
     batch_lines: int = setting(5000, "Most lines in one write request.", unit="lines", ge=1, le=100_000)
     batch_bytes: int = setting(
         1_000_000, "Most bytes in one write request.", unit="bytes", ge=10_000, le=25_000_000
     )
-    spool_directory: OptionalPath = setting(
+    dead_letter_directory: OptionalPath = setting(
         None,
-        "Where unconfirmed batches wait to be sent again.",
-        valid="a path; empty: the folder `spool` in data_dir",
+        "Where rows go that the server refuses.",
+        valid="a path; empty: the folder `dead-letters` in data_dir",
     )
-    breaker_failures: int = setting(
-        3, "Failures in a row after which calls are refused at once.", unit="failures", ge=1, le=1000
-    )
-    breaker_reset_seconds: float = setting(
-        5.0, "How long calls are refused before one may try again.", unit="seconds", gt=0, le=3600
+    breaker_rest_seconds: float = setting(
+        5.0, "How long calls are refused after three failures in a row.", unit="seconds", gt=0, le=3600
     )
     shard_days: ShardDays = ShardDays()
 
@@ -134,15 +146,27 @@ class MySQLSettings(Section):
     user: Text = setting("", "User name.")
     password: Secret = setting(SecretStr(""), "Password of that user.")
     database: Text = setting("stock_cursor", "Database (schema) that holds the tables.")
-    connect_timeout_seconds: float = setting(
-        2.0, "Longest wait for a connection.", unit="seconds", ge=1, le=60
+    ca_file: OptionalPath = setting(
+        None,
+        "Authority to trust; the connection is then encrypted and the server's name checked.",
+        valid="a path; empty: not encrypted",
     )
-    read_timeout_seconds: float = setting(
-        30.0, "Longest wait for the next bytes of an answer.", unit="seconds", gt=0, le=3600
+    connect_timeout_seconds: float = _wait(2, "for a connection and its greeting", 60)
+    read_timeout_seconds: float = _wait(60, "for the next bytes of an answer", 3600)
+    write_timeout_seconds: float = _wait(60, "for the server to take the next bytes", 3600)
+    lock_timeout_seconds: int = setting(
+        5, "Longest wait for a row lock before the transaction is run again.", unit="seconds", ge=1, le=3600
     )
-    write_timeout_seconds: float = setting(30.0, "Longest wait to send bytes.", unit="seconds", gt=0, le=3600)
-    rounding: Literal["refuse", "round"] = setting(
-        "refuse", "What happens to a value with more decimals than its column holds."
+    pool_timeout_seconds: float = _wait(1, "for a free connection", 600)
+    pool_size: int = setting(4, "Connections kept and shared.", unit="connections", ge=1, le=1000)
+    rounding: Literal["refuse", "v1"] = setting(
+        "refuse", "A value that its column would change is refused, or stored as version 1 would."
+    )
+    minute_table: Literal["stock_minute_data", "stock_1min_history"] = setting(
+        "stock_minute_data", "Table of the one-minute bars."
+    )
+    price_decimals: Literal[2, 4] = setting(
+        2, "Decimals of prices in a daily table that has to be made.", unit="decimals"
     )
 
 

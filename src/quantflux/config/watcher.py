@@ -67,7 +67,7 @@ class Watcher:
         """Look once; return whether `on_change` was called."""
         found = self._fingerprint()
         if found == self._seen:
-            self._waited = 0
+            self._candidate, self._waited = found, 0
             return False
         rested = found == self._candidate
         self._candidate = found
