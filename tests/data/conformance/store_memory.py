@@ -15,5 +15,8 @@ class MemoryUnderTest(StoreUnderTest):
             self._store = open_store(clock=self.clock)
         return self._store
 
+    def renew(self) -> None:
+        self._store = open_store(clock=self.clock)
+
 
 STORE = MemoryUnderTest

@@ -58,6 +58,9 @@ class StoreUnderTest:
     model_examples: ClassVar[int] = 10
     """How many random histories the model test plays."""
 
+    kill_rounds: ClassVar[int] = 5
+    """How many writers the kill test kills."""
+
     def __init__(self, tmp_path: Path, request: pytest.FixtureRequest, clock: Clock) -> None:
         self.tmp_path = tmp_path
         self.request = request
@@ -69,6 +72,10 @@ class StoreUnderTest:
 
     def restart(self) -> None:
         """Kill and start again what holds the data, if that is a server. Clients are opened anew afterwards."""
+
+    def renew(self) -> None:
+        """Make the data behind it empty again; the model test does so before each history."""
+        raise NotImplementedError
 
     def options(self) -> Mapping[str, Any]:
         """Return what `quantflux.data.stores.open_store` needs to open the same data in another process (JSON)."""

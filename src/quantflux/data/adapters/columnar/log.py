@@ -137,6 +137,12 @@ class DeltaLog:
                 self._refresh()
             return self._current
 
+    def identity(self) -> str:
+        """Return the id of the table; empty if there is none."""
+        with self._guard:
+            self.snapshot()
+            return "" if self._table is None else str(self._table.metadata().id)
+
     def _moved(self) -> bool:
         # The next entry exists, or, if we slept while others wrote and forgot, there is another checkpoint.
         return self.entry(self._current.version + 1).exists() or self._checkpoint != self._checkpoint_mark()

@@ -114,6 +114,8 @@ def read_rows(found: Sequence[Piece], selection: Selection, run_all: RunAll) -> 
     if not tables:
         empty = selection.data.schema_of(selection.columns[len(selection.data.key) :]).empty_table()
         return empty.set_column(0, "symbol", pc.dictionary_encode(empty.column("symbol")))
+    if len(tables) == 1:
+        return tables[0]
     return in_key_order(selection.data, pa.concat_tables(tables))
 
 

@@ -15,7 +15,9 @@ import pyarrow as pa
 from quantflux.core.clock import Clock
 from quantflux.core.errors import AccessDenied, StoreUnavailable
 from quantflux.data.adapters.columnar.table import DatasetTable
+from quantflux.data.aggregates import check
 from quantflux.data.contract import (
+    Aggregation,
     AsOf,
     Changes,
     CompactReceipt,
@@ -27,7 +29,7 @@ from quantflux.data.schema import Dataset, conform
 
 
 class ColumnarStore:
-    """A `MarketStore` on local files, which can also read as of earlier versions, compact and report its bytes.
+    """A `MarketStore` on local files that also aggregates, reads as of earlier versions and compacts.
 
     Parameters
     ----------
@@ -83,6 +85,11 @@ class ColumnarStore:
         """Yield the rows in batches: by year or month first, within it by key. All come from one version."""
         return self._table(query.dataset).iter_batches(query, batch_rows)
 
+    def aggregate(self, query: Query, aggregation: Aggregation) -> pa.Table:
+        """Return the aggregation of the rows that `query` selects."""
+        check(query.dataset, aggregation)
+        return self._table(query.dataset).aggregate(query, aggregation)
+
     def symbols(self, dataset: Dataset) -> list[str]:
         """Return the symbols that have rows, sorted."""
         return self._table(dataset).symbols()
@@ -94,6 +101,10 @@ class ColumnarStore:
     def version(self, dataset: Dataset) -> int:
         """Return the Delta version: 0 before the first write."""
         return self._table(dataset).version()
+
+    def identity(self, dataset: Dataset) -> str:
+        """Return the id that Delta gave the table when it was made; empty before the first write."""
+        return self._table(dataset).log.identity()
 
     def changes(self, dataset: Dataset, since: int) -> Changes:
         """Return the days that commits after `since` named; the whole span if some of them are forgotten."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,9 +29,22 @@ from quantflux.data.adapters.columnar.lock import writing
 from quantflux.data.adapters.columnar.log import DeltaLog, NewFile, Snapshot
 from quantflux.data.adapters.columnar.reading import Piece, Selection, pieces, read_rows
 from quantflux.data.adapters.columnar.upsert import MAX_FILE_ROWS, Plan, plan_upsert
-from quantflux.data.contract import AsOf, Changes, CompactReceipt, Query, Span, WriteReceipt
+from quantflux.data.aggregates import aggregate_table
+from quantflux.data.contract import (
+    Aggregation,
+    AsOf,
+    Changes,
+    CompactReceipt,
+    Period,
+    Query,
+    Span,
+    WriteReceipt,
+)
 from quantflux.data.rows import day_of_tick, span_of
 from quantflux.data.schema import Dataset
+
+_PERIODS_WITHIN = {"year": (Period.DAY, Period.MONTH, Period.YEAR), "month": (Period.DAY, Period.MONTH)}
+"""Aggregation periods of which none spans two partitions."""
 
 _COMMIT_ATTEMPTS = 50
 """The lock keeps rivals on this machine away; only writers on others can make a commit fail."""
@@ -82,6 +96,21 @@ class DatasetTable:
         for file in files:
             periods.setdefault(layout.period_of_path(f"{file.path.parent.name}/"), []).append(file)
         return sorted(periods.items())
+
+    def aggregate(self, query: Query, aggregation: Aggregation) -> pa.Table:
+        """Return an aggregation, worked out file period by file period where no group spans two of them."""
+        selection = Selection.of(replace(query, columns=aggregation.columns))
+        files = self._files(query, None)
+        blocks = [block for _, block in self._by_period(files)]
+        if aggregation.period not in _PERIODS_WITHIN[self.data.partition] or not blocks:
+            blocks = [files]
+
+        def of_block(block: list[DataFile]) -> pa.Table:
+            rows = read_rows(pieces(block, selection), selection, map)
+            return aggregate_table(rows, self.data, aggregation)
+
+        parts = pa.concat_tables(self._pool.map(of_block, blocks))
+        return parts.sort_by([("symbol", "ascending"), ("period_start", "ascending")])
 
     def symbols(self) -> list[str]:
         """Return all symbols, sorted."""
