@@ -40,6 +40,7 @@ def open_store(
     password: str = "",
     timeouts: Mapping[str, float] | None = None,
     attempts: int = 3,
+    breaker_rest: float = 5.0,
     batch_lines: int = MAX_LINES,
     batch_bytes: int = MAX_BYTES,
     shard_days: Mapping[str, int] | None = None,
@@ -68,6 +69,8 @@ def open_store(
         Seconds by name: connect, read, write, pool, total. See `Timeouts` for the defaults.
     attempts : int
         How often a request is tried before it fails.
+    breaker_rest : float
+        Seconds in which calls fail at once after three failures in a row, before one may try again.
     batch_lines, batch_bytes : int
         Most lines and bytes in one request.
     shard_days : mapping
@@ -107,7 +110,7 @@ def open_store(
         auth=(username, password) if username else None,
         timeouts=limits,
         retries=Retries(attempts),
-        breaker=Breaker(clock),
+        breaker=Breaker(clock, rest=breaker_rest),
         connections=connections,
         compressed=compressed,
         verify=verify,

@@ -51,36 +51,26 @@ class Lost(StoreUnavailable):
 NEVER_SENT: tuple[type[httpx.HTTPError], ...] = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Failures before the first byte of the request. All other transport failures leave the outcome open."""
 
-_MESSAGES: tuple[tuple[re.Pattern[str], type[StoreError | InvalidRequest]], ...] = (
-    (re.compile(r"no space left|disk (is )?full|file too large", re.I), StoreFull),
-    (re.compile(r"(database|retention policy|bucket|measurement|table|dbrp.*) not found", re.I), NotThere),
-    (re.compile(r"default retention policy not set|no dbrp mapping found", re.I), NotThere),
+_MESSAGES: tuple[tuple[str, type[StoreError | InvalidRequest]], ...] = (
+    (r"no space left|disk (is )?full|file too large", StoreFull),
+    (r"(database|retention policy|bucket|measurement|table|dbrp.*) not found", NotThere),
+    (r"default retention policy not set|could not find (bucket|database)|table .* does not exist", NotThere),
     (
-        re.compile(
-            r"could not find (bucket|database)|not found: table|table .* (not found|does not exist)", re.I
-        ),
-        NotThere,
-    ),
-    (
-        re.compile(r"unauthori[sz]ed|not authorized|authorization failed|forbidden|requires admin", re.I),
+        r"unauthori[sz]ed|not authorized|authorization failed|forbidden|requires admin|permission",
         AccessDenied,
     ),
-    (re.compile(r"unable to parse authentication|token required|permission", re.I), AccessDenied),
-    (re.compile(r"max-select-\w+|max-row-limit|too many (points|series|buckets)", re.I), InvalidRequest),
-    (
-        re.compile(
-            r"query-timeout|query timed? ?out|max-concurrent-queries|query (was )?killed|interrupted", re.I
-        ),
-        StoreUnavailable,
-    ),
-    (re.compile(r"engine (is )?closed|shard is disabled|shutdown|timeout", re.I), StoreUnavailable),
+    (r"unable to parse authentication|token required", AccessDenied),
+    (r"max-select-\w+|max-row-limit|too many (points|series|buckets)", InvalidRequest),
+    (r"query-timeout|query timed? ?out|max-concurrent-queries|killed|interrupted", StoreUnavailable),
+    (r"engine (is )?closed|shard is disabled|shutdown|timeout", StoreUnavailable),
 )
+"""What the server's words mean, the first match counts. Anything else is a plain `StoreError`."""
 
 
 def answer_error(message: str) -> StoreError | InvalidRequest:
     """Return the error that a message of the server stands for."""
     for pattern, kind in _MESSAGES:
-        if pattern.search(message):
+        if re.search(pattern, message, re.IGNORECASE):
             return kind(f"InfluxDB says: {message}")
     return StoreError(f"InfluxDB says: {message}")
 
@@ -118,15 +108,20 @@ def reason_of(body: bytes) -> str:
     >>> reason_of(b'{"code":"invalid","message":"bad line"}')
     'bad line'
     """
-    text = body[:4000].decode("utf-8", "replace").strip()
+    text = body.decode("utf-8", "replace").strip()
     try:
         document = json.loads(text)
     except ValueError:
-        return text
+        return _shortened(text)
     if not isinstance(document, dict):
-        return text
+        return _shortened(text)
     words = [str(document[k]) for k in ("error", "message") if document.get(k)]
     details = document.get("data")
     if isinstance(details, list):
         words += [str(d.get("error_message")) for d in details if isinstance(d, dict)]
-    return "; ".join(words) or text
+    return _shortened("; ".join(words) or text)
+
+
+def _shortened(text: str, most: int = 600) -> str:
+    """Return a message without its middle: the server repeats the offending line, however long."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"

@@ -201,7 +201,7 @@ class InfluxDBAdapter:
         line = self._commits.line(dataset, span, rows)
         try:
             self._send(MEASUREMENT, line)
-        except (StoreUnavailable, Refused, AccessDenied) as exc:
+        except (StoreUnavailable, OutcomeUnknown, Refused, AccessDenied) as exc:
             raise OutcomeUnknown(
                 f"{rows} rows of {dataset.name} were stored, but not the record of it ({exc}); send them again"
             ) from exc

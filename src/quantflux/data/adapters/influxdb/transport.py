@@ -219,7 +219,7 @@ def _drain(response: httpx.Response, chunks: Iterator[bytes]) -> None:
         continue
 
 
-def _head(response: httpx.Response, limit: int = 8_192) -> bytes:
+def _head(response: httpx.Response, limit: int = 1_000_000) -> bytes:
     """Return the beginning of an error body."""
     body = b""
     for chunk in response.iter_bytes():
