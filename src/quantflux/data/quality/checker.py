@@ -132,6 +132,8 @@ class Checker:
         emptied: dict[str, np.ndarray] = {}
         for r in rules:
             hits = tests[r.id].to_numpy() & standing
+            if r.cell in emptied:
+                hits &= ~emptied[r.cell]
             if not hits.any():
                 continue
             findings.append(self._findings(r, frame.filter(pl.Series(hits))))

@@ -155,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         "amount_without_volume",
         "has an amount but no volume",
         Severity.QUARANTINE,
-        lambda _: (pl.col("volume") == 0) & (pl.col("amount") > 0),
+        lambda _: (pl.col("volume") == 0) & (pl.col("amount") > 0) & pl.col("amount").is_finite(),
         ("volume", "amount"),
         needs=("amount",),
     ),

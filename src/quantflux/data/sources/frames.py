@@ -73,9 +73,9 @@ def bars(
     """
     time = (DAILY if kind is TimeKind.DAY else MINUTE).time
     if not frame.height:
-        schema: dict[str, pl.DataType] = dict.fromkeys((*PRICES, "volume", "amount"), pl.Float64())
-        stamp = pl.Date() if kind is TimeKind.DAY else pl.Datetime("us", "Asia/Shanghai")
-        return pl.DataFrame(schema={"symbol": pl.String(), time: stamp} | schema)
+        schema: dict[str, pl.DataType] = {"symbol": pl.String()}
+        schema[time] = pl.Date() if kind is TimeKind.DAY else pl.Datetime("us", "Asia/Shanghai")
+        return pl.DataFrame(schema=schema | dict.fromkeys((*PRICES, "volume", "amount"), pl.Float64()))
     numbers = [_number(frame[n]) for n in (*PRICES, "volume", "amount") if n in frame.columns]
     result = pl.DataFrame([read_times(frame["time"], kind).alias(time), *numbers])
     unreadable = result.select(pl.col(time).is_null() | pl.col("close").is_null()).to_series().sum()

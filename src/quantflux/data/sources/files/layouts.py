@@ -28,6 +28,7 @@ class Layout:
     amount_unit: str | None = None
     adjust_column: str = ""
     adjusted_close: str = ""
+    status_column: str = ""
     period_column: str = ""
     generic: bool = False
 

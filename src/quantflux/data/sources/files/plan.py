@@ -146,7 +146,7 @@ def inspect_file(path: Path, options: ImportOptions | None = None) -> ImportPlan
     reading = _reading(best, opened, name_symbol, options)
     evidence, head, seen = Evidence(), [], 0
     for batch in batches(opened, columns_of(best.layout, reading, opened)):
-        frame = normalise(chosen_rows(batch, best.layout), reading, seen + 1)
+        frame = normalise(chosen_rows(batch, best.layout, best.mapping), reading, seen + 1)
         evidence.add(frame)
         head.append(frame)
         seen += batch.height
@@ -249,27 +249,44 @@ def columns_of(layout: Layout, reading: Reading, opened: Opened) -> list[str]:
     wanted = [*reading.mapping.values()]
     if reading.adjusted_close:
         wanted.append(reading.adjusted_close)
-    special = {layout.adjust_column, layout.period_column} - {""}
+    special = {layout.adjust_column, layout.period_column, layout.status_column} - {""}
     return wanted + [h for h in opened.header if normal_header(h) in special and h not in wanted]
 
 
-def chosen_rows(batch: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """Return the rows of a batch that belong to the dataset, and refuse adjusted prices that say so themselves."""
-    for header in batch.columns:
-        name = normal_header(header)
-        if layout.period_column and name == layout.period_column:
-            batch = batch.filter(pl.col(header).cast(pl.String).str.strip_chars() == "1min")
-        elif layout.adjust_column and name == layout.adjust_column:
-            flags = batch[header].cast(pl.String).drop_nulls().unique()
-            if flags.len() > 1:
-                raise InvalidData(
-                    f"column {header} holds {', '.join(sorted(_FLAGS.get(f, f) for f in flags))} prices in one file; "
-                    "import them apart; nothing was stored",
-                    dataset=layout.dataset.name,
-                    column=header,
-                    rule="schema",
-                )
+def chosen_rows(batch: pl.DataFrame, layout: Layout, mapping: Mapping[str, str]) -> pl.DataFrame:
+    """Return the rows of a batch that belong to the dataset, with what the layout's special columns say applied.
+
+    Raises
+    ------
+    InvalidData
+        If the file says itself that it holds prices of different adjustment.
+    """
+    special = {normal_header(h): h for h in batch.columns}
+    if layout.period_column in special:
+        batch = batch.filter(
+            pl.col(special[layout.period_column]).cast(pl.String).str.strip_chars() == "1min"
+        )
+    if layout.adjust_column in special:
+        _check_one_adjustment(batch[special[layout.adjust_column]], layout)
+    if layout.status_column in special:
+        idle = pl.col(special[layout.status_column]).cast(pl.String) == "0"
+        counts = [mapping[n] for n in ("volume", "amount") if n in mapping]
+        nothing = (pl.when(idle & pl.col(n).is_null()).then(pl.lit(0).cast(batch.schema[n])) for n in counts)
+        batch = batch.with_columns(
+            e.otherwise(pl.col(n)).alias(n) for e, n in zip(nothing, counts, strict=True)
+        )
     return batch
+
+
+def _check_one_adjustment(column: pl.Series, layout: Layout) -> None:
+    flags = sorted(_FLAGS.get(f, f) for f in column.cast(pl.String).drop_nulls().unique())
+    if len(flags) > 1:
+        raise InvalidData(
+            f"column {column.name} holds {', '.join(flags)} prices in one file; import them apart; nothing was stored",
+            dataset=layout.dataset.name,
+            column=column.name,
+            rule="schema",
+        )
 
 
 def in_canonical_units(frame: pl.DataFrame, units: Units) -> pl.DataFrame:

@@ -123,10 +123,11 @@ def _open_parquet(path: Path) -> Opened:
     try:
         file = pq.ParquetFile(path)
         with file:
-            width, rows, names = file.metadata.num_columns, file.metadata.num_rows, file.schema_arrow.names
+            _check_width(path, file.metadata.num_columns)
+            rows, names = file.metadata.num_rows, file.schema_arrow.names
     except (pa.ArrowException, OSError) as exc:
         raise _refusal(path, f"is not a complete Parquet file: {_first_line(exc)}") from exc
-    _check_width(path, width)
+    _check_header(path, names)
     if rows == 0:
         raise _refusal(path, "has a header but no rows")
     return Opened(path, "parquet", tuple(names), rows=rows)
@@ -156,6 +157,7 @@ def _open_csv(path: Path, packing: str) -> Opened:
     delimiter = max(_DELIMITERS, key=line.count)
     header = next(csv.reader([line.rstrip("\r")], delimiter=delimiter))
     _check_width(path, len(header))
+    _check_header(path, header)
     if len(header) < 2:
         raise _refusal(
             path, f"has a single column, {header[0][:40]!r}: no comma, semicolon, tab or bar separates cells"
@@ -263,6 +265,12 @@ def _encoding(path: Path, head: bytes) -> str:
 def _check_width(path: Path, width: int) -> None:
     if width > MAX_COLUMNS:
         raise _refusal(path, f"has {width} columns; at most {MAX_COLUMNS} are read")
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise _refusal(path, f"has more than one column {', '.join(map(repr, twice[:5]))}")
 
 
 def _refusal(path: Path, what: str) -> InvalidData:

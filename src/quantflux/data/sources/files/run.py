@@ -196,7 +196,7 @@ class _Import:
     def _read(self, spill: Spill) -> Evidence:
         plan, evidence, row = self.plan, Evidence(), 1
         for batch in batches(plan.opened, columns_of(plan.layout, plan.reading, plan.opened)):
-            frame = normalise(chosen_rows(batch, plan.layout), plan.reading, row)
+            frame = normalise(chosen_rows(batch, plan.layout, plan.mapping), plan.reading, row)
             row += batch.height
             evidence.add(frame)
             spill.add(frame)
