@@ -29,7 +29,10 @@ def layer(tmp_path: Path, clock: FixedClock) -> DataAccessLayer:
     symbols, days, prices, volumes, factors = zip(*ROWS, strict=True)
     columns = dict.fromkeys(("open", "high", "low", "close"), prices)
     layer.write(
-        DAILY, pa.table({"symbol": symbols, "trade_date": days, **columns, "volume": volumes, "adj_factor": factors})
+        DAILY,
+        pa.table(
+            {"symbol": symbols, "trade_date": days, **columns, "volume": volumes, "adj_factor": factors}
+        ),
     )
     return layer
 

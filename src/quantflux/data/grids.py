@@ -17,7 +17,7 @@ from quantflux.data.panels import Block, day_number
 from quantflux.data.periods import fold_rows, period_starts
 from quantflux.data.request import Request
 from quantflux.data.schema import Dataset, FieldType
-from quantflux.data.sessions import RULES, Floats, instants, labels, resample_grid, run_starts
+from quantflux.data.sessions import RULES, SLOTS, Floats, instants, labels, resample_grid, run_starts
 
 Mask = npt.NDArray[np.bool_]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def grid_of(block: Block, request: Request) -> Grid:
         present = block.present
         if not frequency.derived:
             return present
-        return np.asarray(present.reshape(*present.shape[:2], -1, period).any(axis=-1))
+        return np.asarray(present.reshape(*present.shape[:2], SLOTS // period, period).any(axis=-1))
 
     return Grid(instants(block.days, period), block.days, block.symbols, values, rows, period)
 
@@ -103,15 +103,16 @@ def bars_from(grid: Grid, request: Request, provenance: Provenance) -> Bars:
     )
     if len(grid.symbols) == 1:
         return _single(grid, rows, request, provenance)
-    by_symbol = np.ascontiguousarray(np.moveaxis(rows, 1, 0)).reshape(len(grid.symbols), -1)
+    shape = (len(grid.symbols), grid.stamps.size)
+    by_symbol = np.ascontiguousarray(np.moveaxis(rows, 1, 0)).reshape(shape)
     whole = bool(by_symbol.all())
     counts = by_symbol.sum(axis=1)
     codes = np.repeat(np.arange(len(grid.symbols), dtype=np.int32), counts)
-    stamps = np.broadcast_to(grid.stamps.reshape(-1), by_symbol.shape)
+    stamps = np.broadcast_to(grid.stamps.reshape(-1), shape)
     picked = stamps.reshape(-1) if whole else stamps[by_symbol]
     columns = {}
     for name, values in grid.values.items():
-        lines = np.ascontiguousarray(np.moveaxis(values, 1, 0)).reshape(by_symbol.shape)
+        lines = np.ascontiguousarray(np.moveaxis(values, 1, 0)).reshape(shape)
         columns[name] = _typed(lines.reshape(-1) if whole else lines[by_symbol], request.dataset, name)
     return Bars(request.dataset, grid.symbols, codes, picked, columns, provenance)
 
@@ -156,8 +157,8 @@ def panel_from(grid: Grid, request: Request) -> Panel:
         return Panel(grid.stamps.astype("datetime64[D]"), grid.symbols, grid.values)
     minutes = grid.days.astype(np.int64)[:, None] * 1440 + labels(grid.minutes)[None, :]
     times = (minutes.reshape(-1) * 60).astype("datetime64[s]")
-    width = len(grid.symbols)
-    fields = {name: values.transpose(0, 2, 1).reshape(-1, width) for name, values in grid.values.items()}
+    shape = (len(times), len(grid.symbols))
+    fields = {name: values.transpose(0, 2, 1).reshape(shape) for name, values in grid.values.items()}
     inside = _inside(grid, request)
     if inside is not None:
         kept = inside.reshape(-1)

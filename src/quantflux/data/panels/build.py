@@ -4,7 +4,7 @@
    are few.
 2. Reserve the file, full of NaN, and scatter the kept batches into it (`Layout.scatter`); if they were too many to
    keep, read the rows a second time. So memory is bounded by `KEPT_BYTES` and a batch, whatever the segment's size.
-3. Push values and description to the disk, then rename the finished folder to its name.
+3. Write the description, then rename the finished folder to its name.
 
 The caller holds the dataset's lock and checks afterwards that nobody wrote to the segment meanwhile.
 """
@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 from quantflux.data.contract import MarketStore, Query
 from quantflux.data.panels.layout import Layout, NotExactError
 from quantflux.data.panels.manifest import Entry, State
-from quantflux.data.panels.segment import META, SegmentMeta, create_values, sync_folder, write_durably
+from quantflux.data.panels.segment import META, SegmentMeta, create_values
 
 KEPT_BYTES = 256 * 2**20
 """Batches of a segment are kept in memory up to this size; a year of 3,000 symbols takes about 60 MB."""
@@ -68,7 +68,6 @@ def build_segment(store: MarketStore, layout: Layout, key: str, root: Path) -> E
         batches = axes.kept if axes.kept is not None else store.iter_batches(query)
         size = _write(unfinished, layout, key, axes, batches)
         unfinished.rename(root / name)
-        sync_folder(root)
     except NotExactError as reason:
         _log.warning("%s %s stays out of the panel tier: %s", layout.dataset.name, key, reason)
         return Entry(State.INEXACT)
@@ -109,7 +108,5 @@ def _write(folder: Path, layout: Layout, key: str, axes: _Axes, batches: Iterabl
         tuple(axes.days.tolist()),
         zlib.crc32(mapped),
     )
-    mapped.flush()
-    write_durably(folder / META, meta.encode())
-    sync_folder(folder)
+    (folder / META).write_bytes(meta.encode())
     return size

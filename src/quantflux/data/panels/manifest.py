@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from quantflux.data.panels.segment import META, sync_folder, write_durably
+from quantflux.data.panels.segment import META
 
 FORMAT = 1
 MANIFEST, LOCK = "manifest.json", ".lock"
@@ -85,11 +85,10 @@ class DatasetFolder:
             return None
 
     def save(self, manifest: Manifest) -> None:
-        """Publish a manifest. Call with the lock held."""
+        """Publish a manifest. Call with the lock held. One that a power cut tears reads as none."""
         temporary = self.path / f"{MANIFEST}.new"
-        write_durably(temporary, json.dumps({"format": FORMAT, **asdict(manifest)}).encode())
+        temporary.write_text(json.dumps({"format": FORMAT, **asdict(manifest)}), encoding="utf-8")
         temporary.replace(self.path / MANIFEST)
-        sync_folder(self.path)
 
     def sweep(self, manifest: Manifest) -> None:
         """Delete segment folders that the manifest does not name: replaced ones, and what killed builders left."""

@@ -3,6 +3,9 @@
 A segment is a folder with `values.bin`, the float64 array of `Layout`, and `meta.json`, which says what is in it.
 It is never changed: a newer one gets another folder, and whoever has mapped this one keeps it until they let go, even
 after it is deleted.
+
+Nothing here waits for the disk. Checksums of both files are checked whenever a segment is opened (3 GB/s), so what a
+power cut tears is noticed and built again, which is cheaper than five syncs for each of a hundred segments.
 """
 
 from __future__ import annotations
@@ -138,20 +141,3 @@ def create_values(folder: Path, shape: tuple[int, ...]) -> tuple[mmap.mmap, Floa
     values = np.frombuffer(mapped, dtype="<f8").reshape(shape)
     values.fill(np.nan)
     return mapped, values
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a small file and push it to the disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Push a folder's entries to the disk."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
