@@ -266,6 +266,7 @@ def test_sessions_cannot_be_changed_by_a_caller() -> None:
 
 def test_calendars_are_made_once() -> None:
     assert TradingCalendar.for_exchange("SSE") is SSE
+    assert repr(BSE) == "TradingCalendar(BSE, 2021-11-15.., published until 2026-12-31)"
 
 
 def test_every_published_year_has_its_closures_in_the_file() -> None:

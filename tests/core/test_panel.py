@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantflux.core.errors import InvalidRequest, NotFound, UnknownSymbol
+from quantflux.core.errors import InvalidRequest, MissingDependency, NotFound, UnknownSymbol
 from quantflux.core.panel import Panel
 
 DAYS = np.array(["2024-01-02", "2024-01-03", "2024-01-05", "2024-01-08"], dtype="datetime64[D]")
@@ -346,6 +347,21 @@ def test_frames_hold_the_long_table() -> None:
     frame = panel.to_pandas(time="day")
     assert frame.columns.tolist() == ["symbol", "day", "close"]
     assert frame["day"].iloc[0] == np.datetime64("2024-01-02")
+
+
+def test_without_pandas_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+
+    with pytest.raises(MissingDependency, match=r"quantflux\[pandas\]"):
+        daily().to_pandas()
+
+
+def test_symbols_may_come_as_objects_or_dictionary() -> None:
+    table = pa.table(_GOOD)
+    encoded = table.set_column(0, "symbol", table.column("symbol").dictionary_encode())
+
+    assert Panel.from_table(encoded).equals(Panel.from_table(table))
+    assert Panel(DAYS, np.array(SYMBOLS, dtype=object), {}).symbols.tolist() == SYMBOLS
 
 
 def test_a_new_field_leaves_the_old_panel_alone_and_shares_the_rest() -> None:
