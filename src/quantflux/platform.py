@@ -62,12 +62,7 @@ class Platform:
         self.store = store
         self.panels = panels
         self.ledger = ledger
-        self.data = DataAccessLayer(
-            store,
-            panels,
-            clock=clock,
-            limits=Limits(settings.queries.max_symbols, settings.queries.max_rows),
-        )
+        self.data = self._door(settings)
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -85,6 +80,18 @@ class Platform:
         store = open_store(settings.store.name, store_options(settings), clock)
         panels = _panel_tier(settings, store, clock) if settings.panels.enabled else None
         return cls(settings, clock, calendar, store, panels, Ledger(quality_directory(settings), clock))
+
+    def apply(self, settings: Settings) -> None:
+        """Take over what may change while running: limits of queries, rates and tokens of data vendors.
+
+        Subscribe it to a `ConfigManager`. A caller that has taken `data` before finishes with the old limits.
+        """
+        self.settings = settings
+        self.data = self._door(settings)
+
+    def _door(self, settings: Settings) -> DataAccessLayer:
+        limits = Limits(settings.queries.max_symbols, settings.queries.max_cells)
+        return DataAccessLayer(self.store, self.panels, clock=self.clock, limits=limits)
 
     def open_source(self, name: str) -> Source:
         """Open a data vendor by name; the caller closes it.

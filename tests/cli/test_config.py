@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -33,19 +34,16 @@ def test_show_lists_every_setting_with_value_and_origin(monkeypatch):
     Path("quantflux.toml").write_text('[store]\nname = "memory"\n[store.mysql]\npassword = "abc"\n')
     monkeypatch.setenv("QUANTFLUX_STORE__MYSQL__PORT", "3307")
 
-    result = run("show", "--set", "queries.max_rows=7")
+    result = run("show", "--set", "queries.max_cells=7")
 
     assert result.exit_code == 0
-    rows = {
-        cells[0]: cells[1:]
-        for line in result.stdout.splitlines()
-        if len(cells := [c.strip() for c in line.strip("│┃ ").split("│")]) == 3
-    }
+    lines = [re.split(r"  +", line.strip()) for line in result.stdout.splitlines()]
+    rows = {key: rest for key, *rest in lines}
     assert set(catalogue()) <= set(rows)
     assert rows["store.name"] == ["memory", "quantflux.toml:2"]
     assert rows["store.mysql.password"] == ["********", "quantflux.toml:4"]
     assert rows["store.mysql.port"] == ["3307", "QUANTFLUX_STORE__MYSQL__PORT"]
-    assert rows["queries.max_rows"] == ["7", "--set"]
+    assert rows["queries.max_cells"] == ["7", "--set"]
     assert rows["logging.format"] == ["text", "development.toml:5"]
     assert rows["sources.tushare.token"] == ["(not set)", "default"]
 
@@ -55,7 +53,7 @@ def test_show_as_json_is_for_programs():
 
     shown = json.loads(result.stdout)
     assert set(shown) == set(catalogue())
-    assert shown["queries.max_rows"] == {"value": 50_000_000, "from": "default", "restart": False}
+    assert shown["queries.max_cells"] == {"value": 50_000_000, "from": "default", "restart": False}
     assert shown["panels.enabled"]["value"] is True
     assert shown["store.mysql.password"] == {"value": "********", "from": "--set", "restart": True}
     assert shown["store.influxdb.token"]["value"] is None
@@ -164,16 +162,16 @@ def test_reference_writes_the_page():
 
 
 def test_options_before_the_commands_name_count_too():
-    Path("outer.toml").write_text("[queries]\nmax_rows = 1\nmax_symbols = 1\n")
+    Path("outer.toml").write_text("[queries]\nmax_cells = 1\nmax_symbols = 1\n")
     root = typer.Typer()
     root.add_typer(app, name="config")
 
     @root.callback()
     def remember(context: typer.Context) -> None:
-        context.obj = ConfigRequest(Path("outer.toml"), "testing", ("queries.max_rows=2",))
+        context.obj = ConfigRequest(Path("outer.toml"), "testing", ("queries.max_cells=2",))
 
     result = CliRunner().invoke(root, ["config", "show", "--json", "--set", "queries.max_symbols=3"])
 
     shown = json.loads(result.stdout)
     assert shown["environment"]["value"] == "testing"
-    assert (shown["queries.max_rows"]["value"], shown["queries.max_symbols"]["value"]) == (2, 3)
+    assert (shown["queries.max_cells"]["value"], shown["queries.max_symbols"]["value"]) == (2, 3)

@@ -85,7 +85,7 @@ BROKEN = [
     ),
     Broken(
         "boolean as integer",
-        b"[queries]\nmax_rows = true\n",
+        b"[queries]\nmax_cells = true\n",
         "found true; valid is an integer",
         2,
     ),
@@ -97,8 +97,8 @@ BROKEN = [
     ),
     Broken(
         "negative",
-        b"[queries]\nmax_rows = -1\n",
-        "queries.max_rows: found -1; valid is an integer of at least 1 (rows)",
+        b"[queries]\nmax_cells = -1\n",
+        "queries.max_cells: found -1; valid is an integer of at least 1 (cells)",
         2,
     ),
     Broken("infinite", b"[panels]\ncheck_seconds = inf\n", "panels.check_seconds: found inf", 2),
@@ -114,7 +114,7 @@ BROKEN = [
     Broken("date", b"data_dir = 2024-01-01\n", "data_dir: found a date; valid is a path", 1),
     Broken("rules broken", b'[cache]\nbackend = "redis"\n', "cache.url: is empty; the redis cache needs"),
     Broken(
-        "enormous integer", b"[queries]\nmax_rows = " + b"9" * 5000, "is not valid TOML: Exceeds the limit"
+        "enormous integer", b"[queries]\nmax_cells = " + b"9" * 5000, "is not valid TOML: Exceeds the limit"
     ),
     Broken("nested lists", b"data_dir = " + b"[" * 100_000, "is nested too deeply"),
     Broken("dotted bomb", DEEP + b" = 1\n", "more than 200 dots", 1),

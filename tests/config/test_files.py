@@ -74,7 +74,7 @@ def test_the_largest_file_is_valid(tmp_path):
 
 def test_every_problem_is_listed_at_once(tmp_path):
     path = tmp_path / "user.toml"
-    path.write_text('[store]\nnmae = "x"\n[logging]\nlevel = "LOUD"\n[queries]\nmax_rows = 0\n')
+    path.write_text('[store]\nnmae = "x"\n[logging]\nlevel = "LOUD"\n[queries]\nmax_cells = 0\n')
 
     with pytest.raises(ConfigError) as caught:
         load(ConfigRequest(path=path, overrides=("a.b=1",)), {"QUANTFLUX_DATADIR": "/x"})

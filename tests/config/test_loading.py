@@ -96,17 +96,17 @@ def test_an_unknown_environment_is_refused(how):
 def test_the_user_file_is_found_in_the_usual_places(tmp_path):
     home = tmp_path / "home" / ".config" / "quantflux"
     home.mkdir(parents=True)
-    (home / "config.toml").write_text("[queries]\nmax_rows = 1\n")
+    (home / "config.toml").write_text("[queries]\nmax_cells = 1\n")
     named = tmp_path / "named.toml"
-    named.write_text("[queries]\nmax_rows = 3\n")
+    named.write_text("[queries]\nmax_cells = 3\n")
     given_path = tmp_path / "given.toml"
-    given_path.write_text("[queries]\nmax_rows = 4\n")
+    given_path.write_text("[queries]\nmax_cells = 4\n")
 
     def rows(path: Path | None = None, **variables: str) -> int:
-        return load(ConfigRequest(path), variables).settings.queries.max_rows
+        return load(ConfigRequest(path), variables).settings.queries.max_cells
 
     assert rows() == 1
-    Path("quantflux.toml").write_text("[queries]\nmax_rows = 2\n")
+    Path("quantflux.toml").write_text("[queries]\nmax_cells = 2\n")
     assert rows() == 2
     assert rows(QUANTFLUX_CONFIG=str(named)) == 3
     assert rows(given_path, QUANTFLUX_CONFIG=str(named)) == 4
@@ -114,11 +114,11 @@ def test_the_user_file_is_found_in_the_usual_places(tmp_path):
 
 def test_another_configuration_home_is_respected(tmp_path):
     (tmp_path / "xdg" / "quantflux").mkdir(parents=True)
-    (tmp_path / "xdg" / "quantflux" / "config.toml").write_text("[queries]\nmax_rows = 9\n")
+    (tmp_path / "xdg" / "quantflux" / "config.toml").write_text("[queries]\nmax_cells = 9\n")
 
     loaded = load(ConfigRequest(), {"XDG_CONFIG_HOME": str(tmp_path / "xdg")})
 
-    assert loaded.settings.queries.max_rows == 9
+    assert loaded.settings.queries.max_cells == 9
 
 
 @pytest.mark.parametrize("how", ["request", "variable"])
@@ -145,7 +145,7 @@ def test_relative_paths_in_a_file_are_relative_to_its_folder(load_text, tmp_path
         ("panels.enabled", "false", False),
         ("panels.enabled", "YES", True),
         ("panels.enabled", "0", False),
-        ("queries.max_rows", "1_000", 1000),
+        ("queries.max_cells", "1_000", 1000),
         ("panels.check_seconds", "2", 2.0),
         ("panels.check_seconds", "1e-1", 0.1),
         ("store.influxdb.dialect", "2", "2"),
@@ -167,8 +167,8 @@ def test_texts_become_values_of_the_settings_type(key, text, value):
     ("key", "text"),
     [
         ("panels.enabled", "2"),
-        ("queries.max_rows", "1.5"),
-        ("queries.max_rows", ""),
+        ("queries.max_cells", "1.5"),
+        ("queries.max_cells", ""),
         ("panels.check_seconds", "nan"),
         ("store.mysql.user", "\udcff"),
     ],

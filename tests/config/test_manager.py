@@ -13,7 +13,7 @@ from quantflux.config.catalogue import value_of
 from quantflux.core.errors import ConfigError, NotFound
 from tests.config.broken import BROKEN, clear, replace
 
-GOOD = "[queries]\nmax_symbols = {0}\nmax_rows = {0}\n[cache]\nresults_seconds = {0}\nuser_queries_seconds = {0}\n"
+GOOD = "[queries]\nmax_symbols = {0}\nmax_cells = {0}\n[cache]\nresults_seconds = {0}\nuser_queries_seconds = {0}\n"
 
 
 def good(number: int) -> bytes:
@@ -25,7 +25,7 @@ def numbers(settings: Settings) -> set[int]:
     """The different numbers in those four settings: one, unless the reader saw a mix."""
     return {
         settings.queries.max_symbols,
-        settings.queries.max_rows,
+        settings.queries.max_cells,
         settings.cache.results_seconds,
         settings.cache.user_queries_seconds,
     }
@@ -59,13 +59,13 @@ def test_a_reload_swaps_everything_and_says_what_changed(manager, path):
     assert report.error is None
     assert report.changed == (
         "queries.max_symbols",
-        "queries.max_rows",
+        "queries.max_cells",
         "cache.results_seconds",
         "cache.user_queries_seconds",
         "logging.level",
         "logging.format",
     )
-    assert report.needs_restart == ("logging.format",)
+    assert report.needs_restart == ("logging.level", "logging.format")
     assert (report.generation, manager.generation) == (2, 2)
     assert numbers(before) == {1}
     assert numbers(manager.current) == {2}
@@ -86,8 +86,8 @@ def test_a_key_that_is_removed_falls_back_to_its_default(manager, path):
 
     report = manager.reload()
 
-    assert "queries.max_rows" in report.changed
-    assert manager.current.queries.max_rows == catalogue()["queries.max_rows"].default
+    assert "queries.max_cells" in report.changed
+    assert manager.current.queries.max_cells == catalogue()["queries.max_cells"].default
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda b: b.name)
@@ -157,8 +157,8 @@ def test_a_change_of_the_working_folder_does_not_lose_the_file(tmp_path, monkeyp
 
 def test_subscribers_are_told_in_order_until_they_leave(manager, path):
     calls: list[tuple[str, int, tuple[str, ...]]] = []
-    leave = manager.subscribe(lambda s, r: calls.append(("first", s.queries.max_rows, r.changed)))
-    manager.subscribe(lambda s, r: calls.append(("second", s.queries.max_rows, r.changed)))
+    leave = manager.subscribe(lambda s, r: calls.append(("first", s.queries.max_cells, r.changed)))
+    manager.subscribe(lambda s, r: calls.append(("second", s.queries.max_cells, r.changed)))
     path.write_bytes(good(2))
     manager.reload()
     leave()
@@ -167,7 +167,7 @@ def test_subscribers_are_told_in_order_until_they_leave(manager, path):
     manager.reload()
 
     assert [(who, value) for who, value, _ in calls] == [("first", 2), ("second", 2), ("second", 3)]
-    assert "queries.max_rows" in calls[0][2]
+    assert "queries.max_cells" in calls[0][2]
 
 
 def test_one_callback_subscribed_twice_leaves_once(manager, path):
@@ -248,9 +248,9 @@ def test_each_setting_is_explained_with_value_and_origin(manager, path):
     found = {e.setting.key: e for e in manager.explain_all()}
 
     assert set(found) == set(catalogue())
-    assert found["queries.max_rows"] == manager.explain("queries.max_rows")
-    assert str(found["queries.max_rows"].origin) == f"{path}:3"
-    assert found["queries.max_rows"].shown == "1"
+    assert found["queries.max_cells"] == manager.explain("queries.max_cells")
+    assert str(found["queries.max_cells"].origin) == f"{path}:3"
+    assert found["queries.max_cells"].shown == "1"
     assert all(e.value == value_of(manager.current, key) for key, e in found.items())
 
 

@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from quantflux.config import ConfigRequest, load
 from quantflux.config.rules import SHORTEST_SECRET, is_weak, known_defaults
-from quantflux.config.stores import is_loopback
 from quantflux.core.errors import ConfigError
+from quantflux.core.hosts import is_loopback
 
 STRONG = "k3vQz9tr81xx0P7m"
 REMOTE = ("store.name=influxdb", "store.influxdb.url=http://influx.example:8086")

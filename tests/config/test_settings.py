@@ -26,7 +26,7 @@ def test_every_setting_is_documented(setting):
 
 @pytest.mark.parametrize("setting", EVERY, ids=lambda s: s.key)
 def test_names_state_their_units(setting):
-    for ending in ("seconds", "bytes", "lines", "rows", "symbols"):
+    for ending in ("seconds", "bytes", "lines", "cells", "symbols"):
         if setting.key.endswith(f"_{ending}"):
             assert setting.unit == ending
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from quantflux.config import Settings, catalogue
+from quantflux.config import ConfigManager, ConfigRequest, Settings, catalogue
+from quantflux.core.errors import InvalidRequest
 from quantflux.data.adapters import columnar, influxdb, memory, mysql
 from quantflux.data.adapters.influxdb.transport import Timeouts
-from quantflux.platform import store_options
+from quantflux.platform import Platform, store_options
 
 STORES = {"columnar": columnar, "influxdb": influxdb, "mysql": mysql, "memory": memory}
 REQUIRED = {"mysql": {"user", "database"}, "columnar": {"path"}}
@@ -87,3 +88,19 @@ def test_every_setting_of_a_store_reaches_it(setting):
         new = {part: new}
 
     assert options(store, new) != options(store)
+
+
+def test_limits_that_change_while_running_hold_from_the_next_query(tmp_path):
+    path = tmp_path / "user.toml"
+    path.write_text("environment = 'testing'\ndata_dir = 'data'\n")
+    manager = ConfigManager(ConfigRequest(path=path), {})
+    with Platform.open(manager.current) as platform:
+        manager.subscribe(lambda settings, _: platform.apply(settings))
+        path.write_text("environment = 'testing'\ndata_dir = 'data'\n[queries]\nmax_symbols = 1\n")
+
+        report = manager.reload()
+
+        assert (report.changed, report.needs_restart) == (("queries.max_symbols",), ())
+        assert platform.data.limits.max_symbols == 1
+        with pytest.raises(InvalidRequest):
+            platform.data.panel(["000001.SZ", "000002.SZ"])

@@ -105,7 +105,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def rows(number: int) -> bytes:
-    return f"[queries]\nmax_rows = {number}\n".encode()
+    return f"[queries]\nmax_cells = {number}\n".encode()
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_changes_in_every_way_of_writing_are_noticed(watched, tmp_path):
     manager, path = watched
 
     def holds(number: int) -> Callable[[], bool]:
-        return lambda: manager.current.queries.max_rows == number
+        return lambda: manager.current.queries.max_cells == number
 
     path.write_bytes(rows(2))
     until(holds(2))
@@ -159,7 +159,7 @@ def test_same_size_and_same_time_do_not_hide_a_change(watched):
         stream.write(rows(9))
     os.utime(path, ns=(stamp, stamp))
 
-    until(lambda: manager.current.queries.max_rows == 9)
+    until(lambda: manager.current.queries.max_cells == 9)
 
 
 def test_every_broken_file_is_survived_and_the_next_good_one_taken(watched):
@@ -172,23 +172,23 @@ def test_every_broken_file_is_survived_and_the_next_good_one_taken(watched):
         assert manager.current is before, broken.name
         clear(path)
         replace(path, rows(number))
-        until(lambda wanted=number: manager.current.queries.max_rows == wanted)
+        until(lambda wanted=number: manager.current.queries.max_cells == wanted)
         until(lambda: manager.last_error is None)
 
 
 def test_a_half_written_file_is_not_taken_while_it_grows(tmp_path):
     path = tmp_path / "user.toml"
-    whole = b"[queries]\nmax_rows = 5\nmax_symbols = 6\n"
+    whole = b"[queries]\nmax_cells = 5\nmax_symbols = 6\n"
     path.write_bytes(whole)
     manager = ConfigManager(ConfigRequest(path=path), {})
     seen = []
     manager.subscribe(
-        lambda settings, _: seen.append((settings.queries.max_rows, settings.queries.max_symbols))
+        lambda settings, _: seen.append((settings.queries.max_cells, settings.queries.max_symbols))
     )
     watcher = Watcher(manager._look, manager._look(), manager.reload, 1.0)
 
     with path.open("wb") as stream:
-        stream.write(b"[queries]\nmax_rows = 7\n")  # valid so far, but not yet whole
+        stream.write(b"[queries]\nmax_cells = 7\n")  # valid so far, but not yet whole
         stream.flush()
         watcher.poll()
         stream.write(b"max_symbols = 8\n")
@@ -205,5 +205,5 @@ def test_a_hundred_changes_a_second_end_with_the_last(watched):
         replace(path, rows(number))
         time.sleep(0.002)
 
-    until(lambda: manager.current.queries.max_rows == 399)
+    until(lambda: manager.current.queries.max_cells == 399)
     assert manager.last_error is None

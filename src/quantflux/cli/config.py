@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from quantflux.cli.output import add_row, answers, table
 from quantflux.config import ConfigManager, ConfigRequest, Explanation, load
 from quantflux.config.problems import printable
 from quantflux.config.reference import reference
@@ -34,10 +33,10 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set one setting; may be given several times."),
 ]
 SectionArgument = Annotated[
-    str, typer.Argument(metavar="[SECTION]", help="Only this section, such as store.influxdb.")
+    str, typer.Argument(metavar="SECTION", help="Only this section, such as store.influxdb.")
 ]
 FileArgument = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="The file to check; otherwise the one in use.")
+    Path | None, typer.Argument(metavar="FILE", help="The file to check; otherwise the one in use.")
 ]
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Dotted, such as store.name.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -65,14 +64,11 @@ def show(
     if as_json:
         typer.echo(json.dumps({e.setting.key: _as_json(e) for e in chosen}, indent=2, ensure_ascii=False))
         return
-    table = Table(
-        "setting", "value", "from", title=f"Settings ({manager.current.environment})", title_justify="left"
-    )
+    listing = table("setting", "value", "from", title=f"Settings ({manager.current.environment})")
     for e in chosen:
-        table.add_row(
-            Text(e.setting.key), Text(_value(e), overflow="fold"), Text(str(e.origin), overflow="fold")
-        )
-    Console().print(table)
+        style = "dim" if e.origin.kind == "default" else "bold"
+        add_row(listing, *(Text(cell, style=style) for cell in (e.setting.key, _value(e), str(e.origin))))
+    answers.print(listing)
 
 
 @app.command()

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from quantflux.config.catalogue import catalogue, value_of
 from quantflux.config.settings import Settings
-from quantflux.config.stores import InfluxSettings, is_loopback
+from quantflux.config.stores import InfluxSettings
+from quantflux.core.hosts import is_loopback
 
 SHORTEST_SECRET = 12
 """Characters of the shortest password or token that production accepts."""

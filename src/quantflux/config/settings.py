@@ -23,7 +23,7 @@ class PanelSettings(Section):
         valid="a path; empty: the folder `panels` in data_dir",
     )
     max_bytes: int = setting(
-        20_000_000_000, "Most disk space that panels may take.", unit="bytes", ge=10_000_000, restart=False
+        20_000_000_000, "Most disk space that panels may take.", unit="bytes", ge=10_000_000
     )
     check_seconds: float = setting(
         1.0,
@@ -31,7 +31,6 @@ class PanelSettings(Section):
         unit="seconds",
         ge=0,
         le=3600,
-        restart=False,
     )
 
 
@@ -41,7 +40,9 @@ class QuerySettings(Section):
     max_symbols: int = setting(
         10_000, "Most symbols one query may name.", unit="symbols", ge=1, restart=False
     )
-    max_rows: int = setting(50_000_000, "Most rows one query may return.", unit="rows", ge=1, restart=False)
+    max_cells: int = setting(
+        50_000_000, "Most symbols x times one answer may span.", unit="cells", ge=1, restart=False
+    )
 
 
 def _lifetime(seconds: int, what: str) -> int:
@@ -104,7 +105,7 @@ class LogSettings(Section):
     """Log output."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
-        "INFO", "Least severe level that is logged.", restart=False
+        "INFO", "Least severe level that is logged."
     )
     format: Literal["text", "json"] = setting("text", "One readable line, or one JSON object, per record.")
 

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr, StringConstraints
 
 from quantflux.config.fields import OptionalPath, Secret, Section, Text, setting
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be this machine.
-
-    Examples
-    --------
-    >>> [is_loopback(h) for h in ("localhost", "127.0.0.9", "::1", "influx.example", "0.0.0.0")]
-    [True, True, True, False, False]
-    """
-    if host.casefold() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _web_address(text: str) -> str:

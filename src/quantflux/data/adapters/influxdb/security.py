@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from quantflux.core import hosts
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,7 @@ def is_loopback(url: str) -> bool:
     >>> is_loopback("http://127.0.0.1:8086"), is_loopback("http://influx.example:8086")
     (True, False)
     """
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return hosts.is_loopback(urlsplit(url).hostname or "")
 
 
 def judge(
