@@ -21,6 +21,8 @@ _CONFIRMS = 0.5
 """Share of rows whose average price fits, from which on prices are as traded and the units certain."""
 _HINTS = 0.01
 """Share from which on the units are taken as confirmed by the unadjusted end of adjusted prices."""
+_ENOUGH = 20
+"""Rows with volume and amount from which on their disagreement with the prices means something."""
 _SHARES = r"^(60|68|00|30|43|83|87|88|92)\d+\."
 
 
@@ -163,6 +165,23 @@ def settle_units(
         )
     reason = "no pair of units fits the rows" if has_amount else "no amount column to check against"
     return Units(volume, amount or "yuan", confirmed=False, reason=reason)
+
+
+def check_units_fit(evidence: Evidence, units: Units, given: bool, layout: str) -> None:
+    """Refuse raw prices whose average lies outside the bars whatever the units: amount or volume is something else.
+
+    Adjusted prices may have moved away from their averages, so nothing follows there.
+    """
+    if evidence.weighed < _ENOUGH or evidence.decided or given:
+        return
+    raise InvalidData(
+        f"units: amount / volume lies between low and high in {evidence.best_share:.1%} of {evidence.weighed} rows at "
+        f"most, whatever the units; layout {layout} says {units.volume} and {units.amount}. If that is right, give "
+        f"both --volume-unit {units.volume} and --amount-unit {units.amount}; nothing was stored",
+        dataset="",
+        column="volume",
+        rule="units",
+    )
 
 
 def _check_unit(option: str, value: str | None, valid: list[str]) -> None:

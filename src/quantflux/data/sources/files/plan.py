@@ -17,6 +17,7 @@ from quantflux.data.schema import Dataset, TimeKind
 from quantflux.data.sources.files.evidence import (
     Evidence,
     Units,
+    check_units_fit,
     settle_adjustment,
     settle_labels,
     settle_units,
@@ -222,6 +223,8 @@ def settle(layout: Layout, options: ImportOptions, reading: Reading, evidence: E
     )
     warnings = [] if units.confirmed else [f"volume in {units.volume} is not confirmed: {units.reason}"]
     adjustment, reason = settle_adjustment(evidence, units)
+    if "amount" in reading.mapping and not adjustment.by_vendor:
+        check_units_fit(evidence, units, all((options.volume_unit, options.amount_unit)), layout.name)
     if options.adjustment is not None:
         if options.adjustment not in set(Adjustment):
             valid = ", ".join(Adjustment)
