@@ -33,8 +33,7 @@ from quantflux.data.adapters.influxdb.errors import answer_error
 Types = Mapping[str, pa.DataType]
 
 _VALUES = b'"values":[['
-_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{4}|.)")
-_PLAIN_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'""'}
+_ESCAPE = re.compile(rb"(\\u[dD][89abAB]..)?\\(u[0-9a-fA-F]{4}|.)")
 
 
 def json_answer(chunks: Iterator[bytes], types: Types) -> Iterator[pa.Table]:
@@ -146,7 +145,5 @@ def _table(rows: bytes, columns: list[str], types: Types) -> pa.Table:
 
 def _unescape(match: re.Match[bytes]) -> bytes:
     """Return what a JSON escape stands for, with a quote doubled as CSV wants it."""
-    code = match.group(1)
-    if code[:1] == b"u" and len(code) > 1:
-        return chr(int(code[1:], 16)).encode("utf-8", "surrogatepass")
-    return _PLAIN_ESCAPES.get(code, code)
+    character: str = json.loads(b'"' + match.group() + b'"')
+    return b'""' if character == '"' else character.encode()
