@@ -39,6 +39,7 @@ _LEVEL_KEY = b"quantflux.level"
 
 _TAIL = struct.Struct("<I4s")
 _COUNT = struct.Struct("<I")
+_MAGIC = b"PAR1"
 
 
 def encode(data: Dataset, table: pa.Table, level: int) -> tuple[bytes, str]:
@@ -90,11 +91,12 @@ def store(path: Path, content: bytes) -> None:
 
 def sync_directory(path: Path) -> None:
     """Wait until the disk has the directory's entries."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with translated(path, "sync"):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _chunks(metadata: pq.FileMetaData) -> np.ndarray:
@@ -141,14 +143,14 @@ class DataFile:
             footer_bytes, magic = _TAIL.unpack(self._source.read_at(_TAIL.size, end))
             (count,) = _COUNT.unpack(self._source.read_at(_COUNT.size, end - footer_bytes - _COUNT.size))
             start = end - footer_bytes - _COUNT.size - 4 * count
-            if magic != b"PAR1" or start < 0:
-                raise ValueError("not a Parquet file")
-            tail = self._source.read_at(self.bytes - start, start)
+            if start < 0:
+                raise ValueError("the footer is longer than the file")
+            head, tail = self._source.read_at(len(_MAGIC), 0), self._source.read_at(self.bytes - start, start)
         except (ValueError, OSError, struct.error) as exc:
             raise self._corrupt("its end is damaged or missing") from exc
-        if f"{zlib.crc32(tail):08x}" != promised:
+        if not (head == magic == _MAGIC and f"{zlib.crc32(tail):08x}" == promised):
             raise self._corrupt("its footer fails its checksum")
-        footer = b"PAR1" + tail[4 * count + _COUNT.size :]
+        footer = _MAGIC + tail[4 * count + _COUNT.size :]
         return pq.read_metadata(pa.BufferReader(footer)), np.frombuffer(tail[: 4 * count], "<u4")
 
     def _corrupt(self, why: str) -> StoreCorrupt:

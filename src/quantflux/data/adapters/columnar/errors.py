@@ -60,7 +60,7 @@ def translated(path: Path, action: str) -> Iterator[None]:
 def _from_number(exc: OSError, path: Path, action: str) -> StoreError:
     if exc.errno is None:
         return _from_words(exc, path, action)
-    if exc.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR):
+    if exc.errno == errno.ENOENT:
         return StoreCorrupt(
             f"cannot {action} {path}: a file of the store is missing ({exc.strerror})", str(path)
         )

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quantflux.core.errors import VersionConflict
+from quantflux.data.adapters.columnar.errors import translated
 
 _POLL_SECONDS = 0.005
 
@@ -27,10 +28,11 @@ def writing(path: Path, timeout: float) -> Iterator[None]:
     VersionConflict
         If another writer holds it for `timeout` seconds.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with translated(path, "lock"):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         deadline = time.monotonic() + timeout
-        while not _try(handle):
+        while not _try(handle, path):
             if time.monotonic() >= deadline:
                 raise VersionConflict(f"another writer has held {path} for {timeout:g} s")
             time.sleep(_POLL_SECONDS)
@@ -39,9 +41,10 @@ def writing(path: Path, timeout: float) -> Iterator[None]:
         os.close(handle)
 
 
-def _try(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+def _try(handle: int, path: Path) -> bool:
+    with translated(path, "lock"):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True

@@ -304,10 +304,10 @@ class DeltaLog:
     def _confirm(self, version: int) -> None:
         path = self.entry(version)
         try:
-            with path.open("rb") as handle:
+            with translated(path, "sync"), path.open("rb") as handle:
                 os.fsync(handle.fileno())
             sync_directory(self.directory)
-        except OSError as exc:
+        except StoreError as exc:
             raise OutcomeUnknown(
                 f"{path} was written but the disk did not confirm it: send the batch again"
             ) from exc

@@ -117,12 +117,11 @@ def cut(rows: pa.Table) -> Iterator[pa.Table]:
     if total <= MAX_FILE_ROWS:
         yield rows
         return
-    runs = rows.column("symbol").combine_chunks().dictionary_encode().indices.to_numpy()
-    firsts = np.flatnonzero(np.diff(runs, prepend=-1))
+    codes = rows.column("symbol").combine_chunks().dictionary_encode().indices.to_numpy()
+    ends = np.append(np.flatnonzero(np.diff(codes)) + 1, total)
     start = 0
-    for target in range(MAX_FILE_ROWS, total, MAX_FILE_ROWS):
-        stop = int(firsts[np.searchsorted(firsts, target, "right") - 1])
-        if stop > start:
-            yield rows.slice(start, stop - start)
-            start = stop
-    yield rows.slice(start)
+    while start < total:
+        fitting = ends[(ends > start) & (ends <= start + MAX_FILE_ROWS)]
+        stop = int(fitting[-1] if len(fitting) else ends[ends > start][0])
+        yield rows.slice(start, stop - start)
+        start = stop
