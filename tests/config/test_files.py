@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from quantflux.config import ConfigRequest, load
 from quantflux.config.files import MAX_BYTES, fingerprint, key_lines, read_toml
+from quantflux.config.layers import MAX_PROBLEMS
 from quantflux.core.errors import ConfigError
 from tests.config.broken import BROKEN
 
@@ -88,6 +89,27 @@ def test_every_problem_is_listed_at_once(tmp_path):
         "--set",
     ]
     assert all(line in str(caught.value) for line in lines)
+
+
+def test_the_problems_listed_of_one_file_are_bounded(tmp_path):
+    path = tmp_path / "user.toml"
+    path.write_text("".join(f"key{number} = 1\n" for number in range(60_000)))
+
+    with pytest.raises(ConfigError) as caught:
+        load(ConfigRequest(path=path), {})
+
+    assert len(caught.value.problems) == MAX_PROBLEMS + 1
+    assert caught.value.problems[-1] == f"{path}: there are more problems"
+
+
+def test_an_enormous_key_is_shortened(tmp_path):
+    path = tmp_path / "user.toml"
+    path.write_text(f"{'k' * 900_000} = 1\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load(ConfigRequest(path=path), {})
+
+    assert len(str(caught.value)) < 400
 
 
 def test_lines_are_found_in_every_spelling_of_a_key():

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.logging import RichHandler
+from rich.markup import escape
 
 import quantflux
 from quantflux.cli import config, data, demo, doctor
@@ -88,4 +89,4 @@ def main() -> None:
 
 def fail_line(problem: str) -> None:
     """Print one problem of the configuration."""
-    notes.print(f"[bold red]error:[/] {problem}", soft_wrap=True)
+    notes.print(f"[bold red]error:[/] {escape(problem)}", soft_wrap=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 1_000_000
-MAX_DOTS = 200  # tomllib's time grows with the square of a key's depth; nothing real comes near this
+MAX_DOTS = 50  # tomllib's time grows with the square of a key's depth; nothing real comes near this
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _PATH = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"

@@ -13,9 +13,11 @@ from typing import Any
 
 from quantflux.config.catalogue import PREFIX, InvalidValueError, Setting, catalogue, sections, similar
 from quantflux.config.files import TomlFile, UnreadableError, read_toml
-from quantflux.config.problems import Origin, Problem, kind_of, shown
+from quantflux.config.problems import LONGEST, Origin, Problem, kind_of, shown
 
 CHOOSES_FILE = "QUANTFLUX_CONFIG"
+MAX_PROBLEMS = 100
+"""Of one source, that are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,20 @@ def override_layer(overrides: Sequence[str]) -> Layer:
 
 
 def _collect(found: Iterator[Entry | Problem]) -> Layer:
-    everything = list(found)
-    return Layer(
-        tuple(item for item in everything if isinstance(item, Entry)),
-        tuple(item for item in everything if isinstance(item, Problem)),
-    )
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for item in found:
+        if isinstance(item, Entry):
+            entries.append(item)
+        elif len(problems) < MAX_PROBLEMS:
+            problems.append(item)
+        else:
+            # Each suggestion takes a moment, and nobody reads a hundred thousand of them.
+            problems.append(
+                Problem(Origin(item.origin.kind, item.origin.name), "", "there are more problems")
+            )
+            break
+    return Layer(tuple(entries), tuple(problems))
 
 
 def _from_table(
@@ -124,7 +135,7 @@ def _refusal(setting: Setting, value: Any, origin: Origin, reason: str) -> Probl
 def _unknown(key: str, origin: Origin) -> Problem:
     parent = key.rpartition(".")[0]
     here = [k for k in (*catalogue(), *sections()) if k and k.rpartition(".")[0] == parent]
-    near = similar(key, here) or similar(key, catalogue())
+    near = similar(key[:LONGEST], here) or similar(key[:LONGEST], catalogue())
     return Problem(origin, key, "there is no such setting" + _hint(near, here))
 
 

@@ -21,7 +21,7 @@ _KINDS: dict[type, str] = {
     date: "a date",
     time: "a time",
 }
-_LONGEST = 60  # characters of a value that a message repeats
+LONGEST = 60  # characters of a value that a message repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the line that people read."""
-        return ": ".join(part for part in (str(self.origin), printable(self.key), self.text) if part)
+        return ": ".join(part for part in (str(self.origin), shortened(self.key), self.text) if part)
 
 
 def configuration_error(problems: Sequence[Problem]) -> ConfigError:
@@ -83,7 +83,7 @@ def shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f'"{printable(_without_credentials(value))[:_LONGEST]}"'
+            return f'"{shortened(_without_credentials(value))}"'
         case int() | float():
             return f"{value:.15g}" if isinstance(value, float) else _short_integer(value)
         case _:
@@ -100,6 +100,12 @@ def printable(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
+def shortened(text: str) -> str:
+    """Return printable text of a length that fits a message."""
+    safe = printable(text)
+    return safe if len(safe) <= LONGEST else safe[:LONGEST] + "…"
+
+
 def _without_credentials(text: str) -> str:
     """Return an address without what stands before its last @: a user and a password."""
     before, at, after = text.rpartition("@")
@@ -108,4 +114,4 @@ def _without_credentials(text: str) -> str:
 
 
 def _short_integer(value: int) -> str:
-    return str(value) if abs(value) < 10**_LONGEST else "an integer of very many digits"
+    return str(value) if abs(value) < 10**LONGEST else kind_of(value)
