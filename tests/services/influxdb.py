@@ -86,22 +86,33 @@ class InfluxServer:
         database are granted with `grant`.
     prefix : sequence of str
         Put before the command: `("prlimit", "--fsize=60000")`.
+    storage : Path or None
+        Where data, log and metadata go instead.
     limits
         Any key of `DEFAULTS`, such as `max_select_buckets=20_000`.
     """
 
     def __init__(
-        self, root: Path, *, auth: bool = False, prefix: Sequence[str] = (), **limits: object
+        self,
+        root: Path,
+        *,
+        auth: bool = False,
+        prefix: Sequence[str] = (),
+        storage: Path | None = None,
+        **limits: object,
     ) -> None:
         unknown = set(limits) - set(DEFAULTS)
         if unknown:
             raise ValueError(f"no such setting: {sorted(unknown)}; there are {sorted(DEFAULTS)}")
         self.root = root
+        self.storage = storage or root
         self.auth = auth
         self.port = free_port()
         self._settings = {**DEFAULTS, **limits, "auth": str(auth).lower()}
         config = root / "influxdb.conf"
-        config.write_text(_CONFIG.format(root=root, port=self.port, rpc_port=free_port(), **self._settings))
+        config.write_text(
+            _CONFIG.format(root=self.storage, port=self.port, rpc_port=free_port(), **self._settings)
+        )
         command = [*prefix, require("influxd", "influxdb"), "run", "-config", str(config)]
         self.process = ServerProcess(command, root / "influxd.log", self._answers)
 
@@ -112,7 +123,7 @@ class InfluxServer:
 
     def start(self) -> Self:
         """Start it (again, on the same port and data) and wait until it answers."""
-        fresh = not (self.root / "meta").exists()
+        fresh = not (self.storage / "meta").exists()
         self.process.start()
         if fresh and self.auth:
             self._make_users()
@@ -141,7 +152,7 @@ class InfluxServer:
 
     def disk_bytes(self, database: str = "") -> int:
         """Bytes on disk of data and write-ahead log, of one database or of all (its files are sparse)."""
-        folders = (self.root / "data" / database, self.root / "wal" / database)
+        folders = (self.storage / "data" / database, self.storage / "wal" / database)
         return sum(f.stat().st_blocks * 512 for folder in folders for f in folder.rglob("*") if f.is_file())
 
     def query(self, statement: str, database: str = "") -> str:
