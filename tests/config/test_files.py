@@ -93,7 +93,7 @@ def test_every_problem_is_listed_at_once(tmp_path):
 
 def test_the_problems_listed_of_one_file_are_bounded(tmp_path):
     path = tmp_path / "user.toml"
-    path.write_text("".join(f"key{number} = 1\n" for number in range(60_000)))
+    path.write_text("".join(f"key{number} = 1\n" for number in range(2_000)))
 
     with pytest.raises(ConfigError) as caught:
         load(ConfigRequest(path=path), {})
