@@ -3,7 +3,7 @@
 `Checker` runs the `RULES` over batches; the findings go to the `Ledger`, the counts to a `QualityReport`.
 """
 
-from quantflux.data.quality.audit import audit_dataset
+from quantflux.data.quality.audit import audit_dataset, stored_adjustment
 from quantflux.data.quality.checker import FINDING_SCHEMA, Checked, Checker
 from quantflux.data.quality.ledger import Ledger, Provenance, Run
 from quantflux.data.quality.quarantine import release_rows
@@ -31,4 +31,5 @@ __all__ = [
     "reconcile",
     "release_rows",
     "rule",
+    "stored_adjustment",
 ]

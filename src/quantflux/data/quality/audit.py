@@ -73,7 +73,7 @@ def audit_dataset(
         raise Unsupported(f"the rules judge bars: {', '.join(sorted(AUDITED))}; not {dataset.name}")
     report = QualityReport()
     if adjustment is None:
-        adjustment = _adjustment(ledger, dataset)
+        adjustment = stored_adjustment(ledger, dataset)
     latest = trading_date(clock.now()) + timedelta(days=1)
     context = Context(dataset, sessions, adjustment, listed or {}, latest)
     run = ledger.begin(dataset.name, "audit", "audit", {"adjustment": adjustment.value}) if ledger else None
@@ -141,7 +141,7 @@ def _periods(dataset: Dataset, query: Query) -> Iterator[Query]:
         first = following
 
 
-def _adjustment(ledger: Ledger | None, dataset: Dataset) -> Adjustment:
+def stored_adjustment(ledger: Ledger | None, dataset: Dataset) -> Adjustment:
     """Return the adjustment of the imports so far: that of the latest one whose prices were not raw, if any."""
     for run in ledger.runs(dataset.name, limit=10_000) if ledger else ():
         found = run.facts.get("adjustment")

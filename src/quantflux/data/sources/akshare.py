@@ -20,8 +20,9 @@ from quantflux.core.symbols import parse_symbol, to_akshare, to_sina
 from quantflux.data.schema import TimeKind
 from quantflux.data.sources.calling import Caller, Sleep, TokenBucket, vendor_module
 from quantflux.data.sources.contract import Batch, Listing
+from quantflux.data.sources.factor_steps import with_factor_steps
 from quantflux.data.sources.files.minutes import closing_labels
-from quantflux.data.sources.frames import bars, compact_day, factor_steps, vendor_frame, with_factor_steps
+from quantflux.data.sources.frames import bars, compact_day, factor_steps, vendor_frame
 
 _BARS = {
     "open": "开盘",

@@ -26,7 +26,8 @@ from quantflux.core.symbols import parse_symbol, to_baostock
 from quantflux.data.schema import FIRST_TRADING_DAY, TimeKind
 from quantflux.data.sources.calling import Caller, Sleep, TokenBucket, vendor_module
 from quantflux.data.sources.contract import Batch, Listing
-from quantflux.data.sources.frames import bars, factor_steps, with_factor_steps
+from quantflux.data.sources.factor_steps import with_factor_steps
+from quantflux.data.sources.frames import bars, factor_steps
 
 _FIELDS = (
     "date",

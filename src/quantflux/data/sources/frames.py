@@ -98,21 +98,6 @@ def _number(column: pl.Series) -> pl.Series:
     return column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
 
 
-def with_factor_steps(rows: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
-    """Add adj_factor to daily bars from the days on which the cumulative factor changed; 1 before the first.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Sorted by trade_date.
-    steps : DataFrame
-        Columns day (Date) and adj_factor, in any order.
-    """
-    steps = steps.drop_nulls().sort("day").unique("day", keep="last", maintain_order=True)
-    joined = rows.join_asof(steps, left_on="trade_date", right_on="day", strategy="backward", coalesce=True)
-    return joined.select(*rows.columns, pl.col("adj_factor").fill_null(1.0))
-
-
 def factor_steps(frame: pl.DataFrame) -> pl.DataFrame:
     """Return columns day and adj_factor, read from a vendor's text or numbers."""
     return pl.DataFrame(
