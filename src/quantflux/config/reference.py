@@ -65,8 +65,9 @@ server whose certificate is not checked, and the `memory` store.
 ## Changes while running
 
 A process that runs for long can watch the user file (`ConfigManager.watch`) and take over a changed one as a whole.
-If anything in it is wrong, the settings in force stay, the log says why, and the next good file is taken. Settings marked *restart* are read only
-at start; the log names those that wait for one. If the file disappears, the settings in force stay.
+If anything in it is wrong, the settings in force stay, the log says why, and the next good file is taken. If the file
+disappears, the settings in force stay. Settings marked *restart* are read only at start; the log names those that
+wait for one.
 
 ## All settings
 """
