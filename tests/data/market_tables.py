@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +39,13 @@ DATASETS = (DAILY, MINUTE, DAILY_BASIC)
 
 def instant_of(day: date, slot: int) -> int:
     """Return a minute bar's closing instant, in microseconds since 1970 UTC."""
-    return int(instants(np.array([(day - date(1970, 1, 1)).days], dtype=np.int32))[0, slot])
+    return _instants_of(day)[slot]
+
+
+@cache
+def _instants_of(day: date) -> list[int]:
+    found: list[int] = instants(np.array([(day - date(1970, 1, 1)).days], dtype=np.int32))[0].tolist()
+    return found
 
 
 def table_of(dataset: Dataset, keys: Sequence[tuple[str, date, int]], seed: int) -> pa.Table:

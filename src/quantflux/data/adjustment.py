@@ -58,7 +58,7 @@ class Adjuster:
         if FACTOR in block.values:
             return block.values[FACTOR]
         first, last = day_from(block.days[0]), day_from(block.days[-1])
-        daily = self._reader.read(Query(DAILY, block.symbols, first, last, (FACTOR,)), as_of).block
+        daily = self._reader.lookup(Query(DAILY, block.symbols, first, last, (FACTOR,)), as_of)
         result = np.full((len(block.days), len(block.symbols)), np.nan)
         _, own, theirs = np.intersect1d(block.days, daily.days, assume_unique=True, return_indices=True)
         result[own] = daily.values[FACTOR][theirs]
@@ -90,7 +90,7 @@ class Adjuster:
         end = span.last if anchor is None else min(anchor, span.last)
         while end >= span.first and (left := tuple(s for s in symbols if s not in found)):
             start = date(end.year, 1, 1)
-            block = self._reader.read(Query(DAILY, left, start, end, (FACTOR,)), as_of).block
+            block = self._reader.lookup(Query(DAILY, left, start, end, (FACTOR,)), as_of)
             found.update(_last_of(block))
             end = date(end.year - 1, 12, 31)
         return found
@@ -107,7 +107,10 @@ class Adjuster:
 
 
 def _last_of(block: Block) -> dict[str, float]:
-    values = block.values[FACTOR]
-    have = ~np.isnan(values)
-    last = len(values) - 1 - np.argmax(have[::-1], axis=0)
-    return {symbol: float(values[last[i], i]) for i, symbol in enumerate(block.symbols) if have[:, i].any()}
+    found: dict[str, float] = {}
+    for row in block.values[FACTOR][::-1]:
+        for i in np.flatnonzero(~np.isnan(row)).tolist():
+            found.setdefault(block.symbols[i], float(row[i]))
+        if len(found) == len(block.symbols):
+            break
+    return found

@@ -119,10 +119,16 @@ class Bars:
         return {**result, self._dataset.time: self.times, **self._columns}
 
     def to_arrow(self) -> pa.Table:
-        """Return a table in the dataset's schema: symbol, time, fields; NaN becomes null."""
+        """Return a table in the dataset's schema: symbol, time, fields; NaN becomes null.
+
+        A field that must not be null in the store may be here, if prices were adjusted without a factor.
+        """
         schema = self._dataset.schema_of(self.fields)
         arrays = [self._arrow_symbols(), self._arrow_times()]
         arrays += [_arrow(self._columns[name], schema.field(name).type) for name in self.fields]
+        for i, array in enumerate(arrays):
+            if array.null_count and not schema.field(i).nullable:
+                schema = schema.set(i, schema.field(i).with_nullable(True))
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def to_polars(self) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -52,11 +52,14 @@ class BlockReader:
         first, last = _days(query)
         return panels.snapshot(first, last)
 
-    def read(self, query: Query, as_of: AsOf | None = None) -> Answer:
-        """Return the values that a query asks for, from wherever they can be had."""
-        return self.answer(query, self.snapshot(query) if as_of is None else None, as_of)
+    def lookup(self, query: Query, as_of: AsOf | None) -> Block:
+        """Return the values that a query asks for; symbols that nobody knows have none."""
+        snapshot = self.snapshot(query) if as_of is None else None
+        return self.answer(query, snapshot, as_of, unknown_too=True).block
 
-    def answer(self, query: Query, snapshot: Snapshot | None, as_of: AsOf | None = None) -> Answer:
+    def answer(
+        self, query: Query, snapshot: Snapshot | None, as_of: AsOf | None = None, *, unknown_too: bool = False
+    ) -> Answer:
         """Return the values that a query asks for, with its symbols as columns if it names any.
 
         Raises
@@ -67,8 +70,8 @@ class BlockReader:
             If the answer would be larger than the limits allow, or cannot be a block.
         """
         if snapshot is None:
-            return self._read_store(query, as_of)
-        if query.symbols is not None:
+            return self._read_store(query, as_of, unknown_too=unknown_too)
+        if query.symbols is not None and not unknown_too:
             self.require_known(query.dataset, snapshot.lacks(query.symbols))
         first, last = _days(query)
         self._check_size(snapshot.size(query.symbols, first, last), snapshot.layout)
@@ -86,13 +89,11 @@ class BlockReader:
         parts = [snapshot] if period is Period.WEEK or not snapshot.segments else snapshot.parts()
         return [part.block(query.value_columns, symbols, first, last) for part in parts]
 
-    def _read_store(self, query: Query, as_of: AsOf | None) -> Answer:
+    def _read_store(self, query: Query, as_of: AsOf | None, *, unknown_too: bool) -> Answer:
         layout = Layout(query.dataset)
         presence = () if layout.presence not in query.dataset.by_name else (layout.presence,)
         columns = tuple(dict.fromkeys((*query.value_columns, *presence)))
-        table, version = self.rows(
-            Query(query.dataset, query.symbols, query.start, query.end, columns), as_of
-        )
+        table, version = self.rows(replace(query, columns=columns), as_of, unknown_too=unknown_too)
         odd = [name for name in query.value_columns if name not in layout.numeric]
         if odd:
             raise InvalidRequest(f"{query.dataset.name}.{odd[0]} is not a number, so it cannot be a panel")
@@ -107,7 +108,9 @@ class BlockReader:
         days, symbols = size
         self._limits.check_cells(symbols, days * (SLOTS if layout.minutes else 1))
 
-    def rows(self, query: Query, as_of: AsOf | None = None) -> tuple[pa.Table, int]:
+    def rows(
+        self, query: Query, as_of: AsOf | None = None, *, unknown_too: bool = False
+    ) -> tuple[pa.Table, int]:
         """Return rows from the store, and the version that they show (-1 if it is known only as an instant)."""
         if as_of is not None:
             if not isinstance(self._store, CanReadAsOf):
@@ -123,7 +126,7 @@ class BlockReader:
             rows += batch.num_rows
             self._limits.check_cells(1, rows)
         table = pa.Table.from_batches(batches, schema=query.schema)
-        if query.symbols is not None:
+        if query.symbols is not None and not unknown_too:
             found = set(table.column("symbol").unique().to_pylist())
             self.require_known(query.dataset, [s for s in query.symbols if s not in found])
         return table, version

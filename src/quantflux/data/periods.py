@@ -58,7 +58,7 @@ def fold_rows(values: Floats, starts: Integers, function: Function) -> Floats:
     fold = _FOLDS[function]
     ends = np.append(starts[1:], len(values))[: len(starts)]
     result = np.empty((len(starts), values.shape[1]))
-    if values.shape[1] < _NARROW and function in _BY_COLUMN:
+    if len(starts) and values.shape[1] < _NARROW and function in _BY_COLUMN:
         for i in range(values.shape[1]):
             column = pa.array(values[:, i], from_pandas=True)
             result[:, i] = fold_runs(column, starts, function.value).to_numpy(zero_copy_only=False)

@@ -152,6 +152,10 @@ def parse_request(
     source = dataset if dataset is not None else period.dataset
     if dataset is not None and dataset is not period.dataset and period is not Frequency.DAY:
         raise InvalidRequest(f"{dataset.name} has no bars of {period}; its rows are read with frequency='1d'")
+    if not source.panel:
+        raise InvalidRequest(
+            f"{source.name} has no bars: its rows are keyed by {', '.join(source.key)}; read them with a Query"
+        )
     mode = _choice(Adjust, "adjust", adjust)
     if mode is not Adjust.NONE and source not in (DAILY, MINUTE):
         raise InvalidRequest(
