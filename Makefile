@@ -28,7 +28,7 @@ bench: $(STAMP)  ## ours beside v1's way on MariaDB and InfluxDB read directly, 
 	$(BIN)/python -m benchmarks
 
 bench-full: $(STAMP)  ## the same with the 5,000 symbols x 10 years size (slow)
-	$(BIN)/python -m benchmarks --full
+	$(BIN)/python -m benchmarks --size full
 
 slow: $(STAMP)  ## the soak and full-size tests
 	$(BIN)/python -m pytest -m slow
