@@ -275,7 +275,7 @@ _GOOD = {
     [
         ({"symbol": ["sh600519"]}, "row 0: symbol must be canonical such as 600519.SH, was 'sh600519'"),
         ({"symbol": ["600519.SH\n"]}, "symbol must be canonical"),
-        ({"board": ["nyse"]}, "board must be one of main, chinext, star, bse, b_share, was 'nyse'"),
+        ({"board": ["nyse"]}, "board must be one of main, chinext, star, bse, b_share, other, was 'nyse'"),
         ({"status": ["ST"]}, "status must be one of normal, st, star_st, delisting, delisted, was 'ST'"),
         ({"name": pa.array([None], pa.string())}, "column 'name' must not be null"),
         ({"valid_from": ["soon"]}, "column 'valid_from' must be date32"),

@@ -166,7 +166,7 @@ def test_a_free_world_charges_nothing() -> None:
 
 
 def test_special_treatment_follows_the_status_of_each_name() -> None:
-    rows = [("600000.SH", date(2024, 1, 2), "normal"), ("600000.SH", date(2024, 1, 4), "*ST")]
+    rows = [("600000.SH", date(2024, 1, 2), "normal"), ("600000.SH", date(2024, 1, 4), "star_st")]
     rows += [("600000.SH", date(2024, 1, 8), "normal"), ("999999.SH", date(2024, 1, 2), "st")]
     table = pa.Table.from_pylist(
         [

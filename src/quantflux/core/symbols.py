@@ -43,13 +43,14 @@ _EXCHANGE_OF = {suffix: exchange for exchange, suffix in _SUFFIX_OF.items()}
 
 
 class Board(StrEnum):
-    """The boards of the three exchanges; each has its own price limits and lots."""
+    """The boards of the three exchanges; each has its own price limits and lots. `other` is what is no share."""
 
     MAIN = "main"
     CHINEXT = "chinext"
     STAR = "star"
     BSE = "bse"
     B_SHARE = "b_share"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
