@@ -1,0 +1,109 @@
+"""Every word of the report in Chinese and English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+    """One text in both languages."""
+
+    zh: str
+    en: str
+
+
+FACTOR_NAMES: Mapping[str, Words] = MappingProxyType(
+    {
+        "reversal_20": Words("20 日反转", "20-day reversal"),
+        "momentum_12_1": Words("12-1 月动量", "12-1 month momentum"),
+        "momentum_6_1": Words("6-1 月动量", "6-1 month momentum"),
+        "volatility_20": Words("20 日低波动", "20-day low volatility"),
+        "low_turnover": Words("低换手", "Low turnover"),
+        "illiquidity_20": Words("Amihud 非流动性", "Amihud illiquidity"),
+        "price_volume_20": Words("量价背离", "Price-volume divergence"),
+        "size": Words("小市值", "Small size"),
+        "small_value_traded_20": Words("小成交额", "Small value traded"),
+        "value": Words("价值（账面市值比）", "Value (book-to-price)"),
+    }
+)
+
+FACTOR_WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        "reversal_20": Words("过去 20 日跌得多的更好", "what fell over 20 days is better"),
+        "momentum_12_1": Words(
+            "过去一年（不含最近一月）涨得多的更好", "what rose over a year, last month left out, is better"
+        ),
+        "momentum_6_1": Words(
+            "过去半年（不含最近一月）涨得多的更好",
+            "what rose over half a year, last month left out, is better",
+        ),
+        "volatility_20": Words("近 20 日波动小的更好", "calm over 20 days is better"),
+        "low_turnover": Words("近 20 日换手低的更好", "little traded over 20 days is better"),
+        "illiquidity_20": Words(
+            "每元成交推动价格越多越好", "a price that moves more per yuan traded is better"
+        ),
+        "price_volume_20": Words("价格与成交量越不同步越好", "price and volume out of step is better"),
+        "size": Words("总市值小的更好", "small companies are better"),
+        "small_value_traded_20": Words(
+            "日均成交额小的更好（市值的替代）", "little value traded is better (stands in for size)"
+        ),
+        "value": Words("每元股价对应的净资产越多越好", "more book value per yuan of price is better"),
+    }
+)
+
+NOTES: Mapping[str, Words] = MappingProxyType(
+    {
+        "already_adjusted": Words(
+            "数据没有复权因子：价格按“已复权”处理，涨跌停按收益率近似判断，整手按复权价计算，均为近似。",
+            "The data have no adjustment factor: prices are taken as adjusted already, so limits are "
+            "judged from "
+            "returns and lots from adjusted prices, both approximations.",
+        ),
+        "no_instruments": Words(
+            "数据没有证券状态：无法识别 ST，ST 股按所在板块的涨跌停幅度判断。",
+            "The data do not say who was under special treatment (ST): such names are judged by their "
+            "board's limit.",
+        ),
+        "no_basics": Words(
+            "数据没有换手率、市值、市净率：相应因子用替代指标或省略。",
+            "The data have no turnover rate, market value or price-to-book: such factors are replaced or "
+            "left out.",
+        ),
+        "no_amount": Words(
+            "数据没有成交额：以典型价 × 成交量估计。",
+            "The data have no amounts: value traded is estimated as typical price times volume.",
+        ),
+    }
+)
+
+_CHART_WORDS = {
+    "strategy": Words("策略（前 20%，扣费后）", "Strategy (top 20 %, after costs)"),
+    "benchmark": Words("等权全市场", "Equal-weighted market"),
+    "drawdown": Words("回撤", "Drawdown"),
+    "net_value": Words("净值", "Net value"),
+    "lowest": Words("最低 20%", "lowest 20 %"),
+    "highest": Words("最高 20%", "highest 20 %"),
+    "quantile": Words("第", "Q"),
+    "horizon_days": Words("持有天数", "days held"),
+    "rank_ic": Words("RankIC", "RankIC"),
+    "commission": Words("佣金", "commission"),
+    "stamp_duty": Words("印花税", "stamp duty"),
+    "transfer_fee": Words("过户费", "transfer fee"),
+    "ten_thousand": Words("万元", "10,000 yuan"),
+    "traded": Words("有成交的股票", "names traded"),
+    "suspended": Words("停牌", "suspended"),
+    "opened_up": Words("涨停开盘", "opened limit-up"),
+    "opened_down": Words("跌停开盘", "opened limit-down"),
+    "per_month": Words("每月次数", "a month"),
+    "names": Words("只", "names"),
+    "share_of_day": Words("占全天成交量 %", "% of the day's volume"),
+    "price": Words("价格（元）", "price (yuan)"),
+    "volume": Words("成交量", "volume"),
+}
+
+CHART_WORDS: Mapping[str, Words] = MappingProxyType(
+    _CHART_WORDS | {f"factor_{name}": words for name, words in FACTOR_NAMES.items()}
+)
+"""Texts inside figures; a figure names them as `@key`."""

@@ -1,0 +1,119 @@
+"""What the demonstration found, ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantflux.backtest import Study
+from quantflux.data.sources.synthetic import PlantedAlpha
+from quantflux.factors import Choice, FactorReport, Market
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The data in numbers.
+
+    Attributes
+    ----------
+    synthetic : bool
+    rows, basic_rows, minute_rows : int
+    symbols, days : int
+    times : array of datetime64[D], shape (T,)
+    traded : array of int, shape (T,)
+        Names with a bar.
+    suspended : array of int, shape (T,)
+        Names without a bar between their first and last one.
+    opened_up, opened_down : array of int, shape (T,)
+        Names that opened at their upper, lower limit.
+    listed, left : int
+        Names whose first bar is after the first day, and whose last is more than 20 days before the last.
+    folder : str
+    store : str
+    """
+
+    synthetic: bool
+    rows: int
+    basic_rows: int
+    minute_rows: int
+    symbols: int
+    times: np.ndarray
+    traded: np.ndarray
+    suspended: np.ndarray
+    opened_up: np.ndarray
+    opened_down: np.ndarray
+    listed: int
+    left: int
+    folder: str
+    store: str
+
+    @property
+    def days(self) -> int:
+        """Trading days."""
+        return len(self.times)
+
+
+@dataclass(frozen=True)
+class MinuteView:
+    """A look at the minute bars.
+
+    Attributes
+    ----------
+    labels : array of str, shape (240,)
+        Closing time of each minute of the day.
+    share : array of float64, shape (240,)
+        Part of the day's volume in each minute, the mean over symbols and days.
+    symbol, day : str
+        Of the sample.
+    candles : mapping of str to array
+        `label` (HH:MM), open, high, low, close, volume of the sample in 5-minute bars.
+    symbols, days : int
+        With minute bars.
+    """
+
+    labels: np.ndarray
+    share: np.ndarray
+    symbol: str
+    day: str
+    candles: Mapping[str, np.ndarray]
+    symbols: int
+    days: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the summary and the report show.
+
+    Attributes
+    ----------
+    overview : Overview
+    market : Market
+    choice : Choice
+        The factors, and what was replaced or left out.
+    reports : tuple of FactorReport
+    planted : mapping of str to PlantedAlpha
+        By factor; empty unless the market is synthetic.
+    study : Study or None
+        None if the history is too short for one decision.
+    minutes : MinuteView or None
+        None without minute bars.
+    notes : tuple of str
+        What the reader must know about these data, as keys of the report's texts.
+    seconds : mapping of str to float
+        By stage.
+    horizon : int
+        Days over which the factors were judged.
+    """
+
+    overview: Overview
+    market: Market
+    choice: Choice
+    reports: tuple[FactorReport, ...]
+    planted: Mapping[str, PlantedAlpha]
+    study: Study | None
+    minutes: MinuteView | None
+    notes: tuple[str, ...]
+    seconds: Mapping[str, float]
+    horizon: int
