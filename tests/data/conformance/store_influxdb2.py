@@ -32,7 +32,7 @@ class InfluxDB2UnderTest(StoreUnderTest):
 
     def __init__(self, tmp_path: Path, request: pytest.FixtureRequest, clock: Clock) -> None:
         super().__init__(tmp_path, request, clock)
-        self.database = f"conformance_{uuid4().hex[:12]}"
+        self.renew()
         request.addfinalizer(self._drop)
 
     def open(self) -> InfluxDBAdapter:
@@ -40,6 +40,11 @@ class InfluxDB2UnderTest(StoreUnderTest):
 
     def options(self) -> Mapping[str, Any]:
         return {"url": URL, "dialect": "2", "org": ORG, "token": TOKEN, "database": self.database}
+
+    def renew(self) -> None:
+        if hasattr(self, "database"):
+            self._drop()
+        self.database = f"conformance_{uuid4().hex[:12]}"
 
     def _drop(self) -> None:
         with httpx.Client(base_url=URL, headers={"Authorization": f"Token {TOKEN}"}) as client:

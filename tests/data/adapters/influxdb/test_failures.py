@@ -233,10 +233,17 @@ def test_a6_an_error_with_status_200_is_raised(
     server = start_influxdb(max_select_buckets=1000)
     store = open_influxdb(server.url)
     store.write(DAILY, bars(MAUTAI, days(3)))
-    text = f'SELECT mean("close") FROM "{DAILY.name}"."{DAILY.name}" WHERE time > 0 GROUP BY time(1s)'
+    source = f'"{DAILY.name}"."{DAILY.name}"'
+    text = f'SELECT mean("close") FROM {source} WHERE time >= $low AND time <= $high GROUP BY time(1s)'
 
     with pytest.raises(InvalidRequest, match="max-select-buckets"):
-        store._reader.ask(Statement(text), {"mean": pa.float64()})
+        store._reader.ask(Statement(text, {"low": 0, "high": 2 * 10**18}), {"mean": pa.float64()})
+
+
+def test_a7_grouping_by_time_without_both_bounds_is_never_sent() -> None:
+    for values in ({}, {"low": 0}, {"high": 1}):
+        with pytest.raises(ValueError, match="needs"):
+            Statement('SELECT mean("close") FROM "stock_daily_data" GROUP BY time(1s)', values)
 
 
 def test_a6_a_row_limit_does_not_shorten_a_read(

@@ -16,7 +16,11 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement and the values bound to its `$name` places."""
+    """One statement and the values bound to its `$name` places.
+
+    InfluxDB makes a bucket for every step between the bounds of a `GROUP BY time`, whether or not there are rows: a
+    forgotten bound has cost a server gigabytes. So both must be bound.
+    """
 
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -24,6 +28,8 @@ class Statement:
     def __post_init__(self) -> None:
         if ";" in self.text:
             raise ValueError(f"one statement a call, was given {self.text!r}")
+        if "GROUP BY time" in self.text and not {"low", "high"} <= self.values.keys():
+            raise ValueError(f"GROUP BY time needs $low and $high bound, was given {self.text!r}")
 
 
 @dataclass(frozen=True)
