@@ -270,7 +270,9 @@ INSTRUMENTS = Dataset(
         Field("delist_date", FieldType.DATE),
     ),
 )
-"""What a symbol meant from `valid_from` on: a new row for each change of name, status, industry or code."""
+"""What a symbol meant from `valid_from` on: a new row for each change of name, status, industry or code.
+
+`board` and `status` hold the values of `core.symbols.Board` and `core.instruments.Status`."""
 
 
 def _statement(name: str, fields: list[str]) -> Dataset:

@@ -83,7 +83,7 @@ def listed_once(table: pa.Table) -> pa.Table:
     implied = {
         "instrument_id": table.column("symbol"),
         "board": [board_of(s).value for s in table.column("symbol").to_pylist()],
-        "status": ["listed"] * table.num_rows,
+        "status": ["normal"] * table.num_rows,
         "list_date": table.column("valid_from"),
         "delist_date": pa.nulls(table.num_rows, pa.date32()),
     }

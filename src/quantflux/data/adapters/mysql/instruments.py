@@ -6,21 +6,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from quantflux.core.errors import InvalidRequest, Unsupported
-from quantflux.core.symbols import board_of
+from quantflux.core.instruments import Status
+from quantflux.core.symbols import Board, board_of
 from quantflux.data.adapters.mysql.connection import Connection
 from quantflux.data.adapters.mysql.write import Batch, Literal, upsert
 
-LISTED = "listed"
-
 
 def with_identity(rows: pa.Table) -> pa.Table:
-    """Add what v1's table implies: the symbol is the identity, the board follows from the code, all are listed."""
+    """Add what v1's table implies: the symbol is the identity, the board follows from the code, all trade normally."""
     symbols = rows.column("symbol").combine_chunks()
     count = rows.num_rows
     implied = {
         "instrument_id": symbols,
         "board": pa.array([_board(s) for s in symbols.to_pylist()], pa.string()),
-        "status": pa.array([LISTED] * count, pa.string()),
+        "status": pa.array([Status.NORMAL.value] * count, pa.string()),
         "list_date": rows.column("valid_from"),
         "delist_date": pa.nulls(count, pa.date32()),
     }
@@ -59,4 +58,4 @@ def _board(symbol: str) -> str:
     try:
         return board_of(symbol).value
     except InvalidRequest:
-        return "unknown"
+        return Board.OTHER.value
