@@ -299,10 +299,10 @@ def test_a_commit_of_a_writer_without_the_lock_is_not_lost(
         planned = plan(*arguments)  # type: ignore[arg-type]
         if not meddled:
             meddled.append(0)
-            rival._table(DAILY)._commit_plan(bars("000001.SZ", [DAYS[0]], 2.0))
+            rival._writer(DAILY).upsert(bars("000001.SZ", [DAYS[0]], 2.0))
         return planned
 
-    monkeypatch.setattr("quantflux.data.adapters.columnar.table.plan_upsert", meddle_first)
+    monkeypatch.setattr("quantflux.data.adapters.columnar.writer.plan_upsert", meddle_first)
     store.write(DAILY, bars("000002.SZ", [DAYS[0]], 3.0))
 
     assert meddled

@@ -27,12 +27,16 @@ CALLS = ("fsync", "linkat", "mkdir", "flock", "write", "ftruncate", "unlink")
 Reopen = Callable[[], ColumnarStore]
 
 
-def sabotage(root: Path, call: str, fault: str, number: int) -> tuple[bool, str]:
-    """Run one write whose `number`-th `call` in any thread suffers `fault`; return whether it did, and the outcome."""
+def sabotage(root: Path, call: str, fault: str, number: int, on: Path | None = None) -> tuple[bool, str]:
+    """Run one write whose `number`-th `call` in any thread (on one path) suffers `fault`.
+
+    Returns whether that happened, and the outcome.
+    """
     said, trace = root.parent / "said", root.parent / "trace"
     said.unlink(missing_ok=True)
     tracer = [require("strace", "strace"), "-f", "-qq", "--seccomp-bpf", "-o", trace]
     tracer += ["-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={number}"]
+    tracer += [] if on is None else ["-P", on]
     subprocess.run(
         [*tracer, sys.executable, "-m", "tests.data.columnar.one_write", root, said],
         cwd=REPOSITORY,
@@ -74,6 +78,18 @@ def test_the_first_calls_fail(root: Path, reopen: Reopen, rows: pa.Table, call: 
 
     assert outcomes
     assert "ok" not in outcomes[:1]
+
+
+def test_a_commit_that_the_disk_does_not_confirm_is_unknown(
+    root: Path, reopen: Reopen, rows: pa.Table
+) -> None:
+    log = root / DAILY.name / "_delta_log"
+
+    hit, outcome = sabotage(root, "fsync", "error=EIO", 1, on=log)
+
+    assert (hit, outcome) == (True, "OutcomeUnknown")
+    reopen().write(DAILY, batch())
+    assert reopen().read(Query(DAILY)).equals(upsert(DAILY, rows, batch()))
 
 
 @pytest.mark.slow

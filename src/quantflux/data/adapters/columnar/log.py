@@ -222,8 +222,8 @@ class DeltaLog:
 
     def commit(
         self, base: Snapshot, added: Sequence[NewFile], removed: Sequence[str], span: Span | None
-    ) -> Snapshot:
-        """Replace files in one step, on top of `base`.
+    ) -> int:
+        """Replace files in one step, on top of `base`, and return the version made.
 
         Raises
         ------
@@ -261,9 +261,8 @@ class DeltaLog:
                 # A failure may come after the deed: a checkpoint that could not be written, say.
                 if not self._contains([file.path for file in added]):
                     raise
-            current = self.snapshot()
         self._confirm(base.version + 1)
-        return current
+        return base.version + 1
 
     def checkpoint(self) -> None:
         """Write the live files of the newest version in one piece, so that older entries can be forgotten."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 from quantflux.core.clock import Clock
 from quantflux.core.errors import AccessDenied, StoreUnavailable
 from quantflux.data.adapters.columnar.table import DatasetTable
+from quantflux.data.adapters.columnar.writer import DatasetWriter
 from quantflux.data.aggregates import check
 from quantflux.data.contract import (
     Aggregation,
@@ -58,20 +59,17 @@ class ColumnarStore:
     def _table(self, dataset: Dataset) -> DatasetTable:
         with self._guard:
             if dataset not in self._tables:
-                self._tables[dataset] = DatasetTable(
-                    self.root,
-                    dataset,
-                    self._clock,
-                    self._pool,
-                    compression=self._compression,
-                    lock_timeout=self._lock_timeout,
-                )
+                self._tables[dataset] = DatasetTable(self.root, dataset, self._clock, self._pool)
             return self._tables[dataset]
+
+    def _writer(self, dataset: Dataset) -> DatasetWriter:
+        return DatasetWriter(
+            self._table(dataset), self._pool, compression=self._compression, lock_timeout=self._lock_timeout
+        )
 
     def write(self, dataset: Dataset, table: pa.Table) -> WriteReceipt:
         """Upsert rows by key in one Delta commit, waiting for other writers of the dataset."""
-        rows = conform(dataset, table, self._clock)
-        return self._table(dataset).write(rows)
+        return self._writer(dataset).write(conform(dataset, table, self._clock))
 
     def read(self, query: Query) -> pa.Table:
         """Return the rows asked for, sorted by key."""
@@ -112,7 +110,7 @@ class ColumnarStore:
 
     def compact(self, dataset: Dataset, *, keep_history: timedelta) -> CompactReceipt:
         """Rewrite each period into few large files and forget what only older versions need."""
-        return self._table(dataset).compact(keep_history)
+        return self._writer(dataset).compact(self._clock.now() - keep_history)
 
     def stored_bytes(self, dataset: Dataset) -> int:
         """Return bytes on disk: live and historic files, and the log."""
