@@ -11,7 +11,15 @@ import pytest
 from quantflux.core.panel import Panel
 from quantflux.data.schema import INSTRUMENTS
 from quantflux.data.sources.synthetic import SyntheticMarket
-from quantflux.rules import Commission, FeeRates, fee_rates, locked_at_open, lots_of, special_treatment
+from quantflux.rules import (
+    Commission,
+    FeeRates,
+    are_raw,
+    fee_rates,
+    locked_at_open,
+    lots_of,
+    special_treatment,
+)
 
 
 def two_days(
@@ -83,6 +91,16 @@ def test_prices_that_lost_their_cents_are_compared_as_returns() -> None:
     assert locked(two_days("600000.SH", 10.0, 10.992, step=None)) == "up"
     assert locked(two_days("600000.SH", 10.0, 10.97, step=None)) == ""
     assert locked(two_days("600000.SH", 10.0, 9.008, step=None)) == "down"
+
+
+def test_a_vendors_adjusted_prices_are_told_by_their_cents() -> None:
+    whole = two_days("600000.SH", 10.03, 11.05)
+    scaled = two_days("600000.SH", 10.031847, 11.052193)
+
+    assert are_raw(whole)
+    assert not are_raw(scaled)  # for all its factor of 1
+    assert not are_raw(two_days("600000.SH", 10.03, 11.05, step=None))
+    assert not are_raw(two_days("600000.SH", float("nan"), float("nan")))
 
 
 def test_new_names_are_free_for_their_first_days() -> None:

@@ -6,8 +6,8 @@
    special treatment (`_ratios`).
 3. Names in their first days without limit are never locked.
 
-Prices that came already adjusted (no `adj_factor`) have lost their cents. There the open is compared as a return,
-with a tolerance of 0.15 %, what rounding to the cent can hide at about 3 yuan.
+Prices that came already adjusted have lost their cents (`are_raw`). There the open is compared as a return, with a
+tolerance of 0.15 %, what rounding to the cent can hide at about 3 yuan.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from quantflux.data.quality.limits import board_limits, boards_of
 
 _HALF_CENT = 0.005
 _LOST_CENTS = 0.0015
+_CENT_NOISE = 0.01  # of a cent: more than binary fractions lose, far less than scaling moves
 _ST_LIMIT = 0.05
 _OLD = 1 << 30  # days: older than any rule asks
 _ST_WIDENED = np.datetime64(
@@ -47,15 +48,15 @@ def locked_at_open(raw: Panel, special: np.ndarray | None = None) -> OpenLocks:
     Parameters
     ----------
     raw : Panel
-        Daily `open` and `close` in raw yuan with `adj_factor`; or prices already adjusted, without it.
+        Daily `open`, `close` and, where known, `adj_factor`.
     special : array of bool, shape (T, N), optional
         Where a name was under special treatment. Without it such names are judged by their board's wider limit.
     """
-    ratio = _ratios(raw, special)
-    reference, exact = _reference(raw)
-    opening = raw["open"]
+    ratio, opening = _ratios(raw, special), raw["open"]
+    reference = _reference(raw)
     with np.errstate(invalid="ignore"):
-        if exact:
+        if are_raw(raw):
+            reference = _cents(reference)
             up = opening > _cents(reference * (1 + ratio)) - _HALF_CENT
             down = opening < _cents(reference * (1 - ratio)) + _HALF_CENT
         else:
@@ -64,22 +65,36 @@ def locked_at_open(raw: Panel, special: np.ndarray | None = None) -> OpenLocks:
     return OpenLocks(up, down)
 
 
+def are_raw(bars: Panel) -> bool:
+    """Whether prices are as they were traded: closes are whole cents, and there is a factor to adjust them with.
+
+    A vendor's adjusted prices are scaled, so about half of them are not; one in a hundred may be a slip.
+    """
+    close = bars["close"][~np.isnan(bars["close"])] * 100
+    whole = np.abs(close - np.round(close)) < _CENT_NOISE
+    return _has_factor(bars) and np.count_nonzero(whole) > 0.99 * len(whole)
+
+
+def _has_factor(bars: Panel) -> bool:
+    return "adj_factor" in bars and not bool(np.isnan(bars["adj_factor"]).all())
+
+
 def _cents(price: np.ndarray) -> np.ndarray:
     """Round half up to the cent; the small addend undoes binary fractions such as 1.005 stored as 1.00499."""
     return np.asarray(np.floor(price * 100 + 0.5 + 1e-6) / 100)
 
 
-def _reference(raw: Panel) -> tuple[np.ndarray, bool]:
-    """Return the ex-right previous close, and whether it is exact to the cent."""
+def _reference(raw: Panel) -> np.ndarray:
+    """Return the ex-right previous close."""
     close = carried_forward(raw["close"])
     previous = np.full_like(close, np.nan)
     previous[1:] = close[:-1]
-    if "adj_factor" not in raw or np.isnan(raw["adj_factor"]).all():
-        return previous, False
+    if not _has_factor(raw):
+        return previous
     factor = carried_forward(raw["adj_factor"])
     step = np.ones_like(factor)
     np.divide(factor[:-1], factor[1:], out=step[1:], where=~np.isnan(factor[:-1]))
-    return _cents(previous * step), True
+    return np.asarray(previous * step)
 
 
 def _ratios(raw: Panel, special: np.ndarray | None) -> np.ndarray:

@@ -27,7 +27,7 @@ from quantflux.factors import (
     choose_factors,
     research_panel,
 )
-from quantflux.rules import OpenLocks, locked_at_open, special_treatment
+from quantflux.rules import OpenLocks, are_raw, locked_at_open, special_treatment
 
 _LEAST_SYMBOLS, _LEAST_DAYS = 10, 60
 _BASIC_FIELDS = ("turnover_rate", "total_mv", "pb")
@@ -166,7 +166,7 @@ def _overview(
 
 def _notes(loaded: _Loaded) -> tuple[str, ...]:
     notes = []
-    if "adj_factor" not in loaded.raw or np.isnan(loaded.raw["adj_factor"]).all():
+    if not are_raw(loaded.raw):
         notes.append("already_adjusted")
     if loaded.special is None:
         notes.append("no_instruments")

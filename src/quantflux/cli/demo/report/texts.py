@@ -56,10 +56,9 @@ FACTOR_WORDS: Mapping[str, Words] = MappingProxyType(
 NOTES: Mapping[str, Words] = MappingProxyType(
     {
         "already_adjusted": Words(
-            "数据没有复权因子：价格按“已复权”处理，涨跌停按收益率近似判断，整手按复权价计算，均为近似。",
-            "The data have no adjustment factor: prices are taken as adjusted already, so limits are "
-            "judged from "
-            "returns and lots from adjusted prices, both approximations.",
+            "价格是供应商复权后的（不是整分），或没有复权因子：涨跌停按收益率近似判断，整手按复权价计算，均为近似。",
+            "Prices were adjusted by the vendor (they are no whole cents), or have no adjustment factor: limits "
+            "are judged from returns and lots from adjusted prices, both approximations.",
         ),
         "no_instruments": Words(
             "数据没有证券状态：无法识别 ST，ST 股按所在板块的涨跌停幅度判断。",
