@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -365,3 +366,17 @@ def test_stored_bytes_count_files_and_log(store: ColumnarStore, root: Path, rows
     total = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
     assert store.stored_bytes(DAILY) == total > sum(path.stat().st_size for path in files(root))
+
+
+def test_a_dataset_made_anew_in_the_same_place(
+    store: ColumnarStore, reopen: Reopen, root: Path, rows: pa.Table
+) -> None:
+    before = store.identity(DAILY)
+    shutil.rmtree(root / DAILY.name)
+    assert (store.version(DAILY), store.read(Query(DAILY)).num_rows) == (0, 0)
+
+    for close in range(1, 9):
+        reopen().write(DAILY, bars("600000.SH", DAYS, float(close)))
+
+    assert store.read(Query(DAILY)).column("close").to_pylist() == [8.0] * len(DAYS)
+    assert store.identity(DAILY) not in ("", before)

@@ -10,60 +10,32 @@ would let two appends of one key pass).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import RLock
-from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from quantflux.core.clock import Clock
 from quantflux.core.errors import OutcomeUnknown, StoreCorrupt, StoreError, VersionConflict
+from quantflux.data.adapters.columnar.actions import NOTE, NewFile, Note, digest, removal
 from quantflux.data.adapters.columnar.datafile import parquet_schema, sync_directory
 from quantflux.data.adapters.columnar.errors import translated
 from quantflux.data.adapters.columnar.layout import PERIOD, is_data_file, period_of_path
 from quantflux.data.contract import Span
 from quantflux.data.schema import Dataset
 
-NOTE = "quantflux"
-"""The key of our note in `commitInfo`."""
-
 _TABLE_SETTINGS: dict[str, str | None] = {
     "delta.enableExpiredLogCleanup": "false",  # `compact` forgets history, by our clock and nobody else's
     "delta.checkpointInterval": "100",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What one commit said: when, which days changed (None for maintenance), and the digest of all live files."""
-
-    at: datetime
-    span: Span | None
-    digest: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as it stands in the log."""
-        days = None if self.span is None else [self.span.first.isoformat(), self.span.last.isoformat()]
-        return {"at": self.at.isoformat(), "span": days, "digest": self.digest}
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Note:
-        """Read it back."""
-        days = found["span"]
-        span = None if days is None else Span(date.fromisoformat(days[0]), date.fromisoformat(days[1]))
-        return cls(datetime.fromisoformat(found["at"]), span, found["digest"])
 
 
 @dataclass(frozen=True)
@@ -81,37 +53,6 @@ class Snapshot:
 EMPTY = Snapshot(0)
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A data file that is on disk and not yet in the log."""
-
-    path: str
-    size: int
-    rows: int
-    lowest: dict[str, str]
-    highest: dict[str, str]
-
-    @classmethod
-    def describe(cls, data: Dataset, path: str, size: int, rows: pa.Table) -> NewFile:
-        """Describe a file by the sorted rows it holds."""
-        symbols = rows.column("symbol")
-        times = pc.min_max(rows.column(data.time))
-        ends = {"min": symbols[0].as_py(), "max": symbols[-1].as_py()}
-        lowest, highest = ({"symbol": ends[e], data.time: _as_json(times[e].as_py())} for e in ("min", "max"))
-        return cls(path, size, rows.num_rows, lowest, highest)
-
-    def action(self, data_change: bool) -> AddAction:
-        """Return it as Delta writes it; the statistics serve other readers of the table."""
-        stats = {
-            "numRecords": self.rows,
-            "minValues": self.lowest,
-            "maxValues": self.highest,
-            "nullCount": {},
-        }
-        period = {PERIOD: period_of_path(self.path)}
-        return AddAction(self.path, self.size, period, _milliseconds(), data_change, json.dumps(stats))
-
-
 class DeltaLog:
     """The log of one dataset's folder. Safe to use from several threads."""
 
@@ -123,7 +64,7 @@ class DeltaLog:
         self._guard = RLock()
         self._table: DeltaTable | None = None
         self._current = EMPTY
-        self._checkpoint: tuple[int, int] | None = None
+        self._mark: tuple[int, int] | None = None
         self._notes: dict[int, Note | None] = {}
 
     def entry(self, version: int) -> Path:
@@ -133,47 +74,47 @@ class DeltaLog:
     def snapshot(self) -> Snapshot:
         """Return the newest version. Costs two `stat` calls when nothing has changed."""
         with self._guard:
-            if self._table is None or self._moved():
-                self._refresh()
+            if self._table is None or self._mark != self._mark_of(self._current.version):
+                self._open()
+            elif self.entry(self._current.version + 1).exists():
+                self._advance(self._table)
             return self._current
+
+    def _mark_of(self, version: int) -> tuple[int, int] | None:
+        """Return what tells a version's entry from one of another table that was made here later."""
+        try:
+            found = self.entry(version).stat()
+        except FileNotFoundError:
+            return None  # forgotten
+        return found.st_mtime_ns, found.st_ino
+
+    def _open(self) -> None:
+        self._table, self._current, self._mark = None, EMPTY, None
+        self._notes.clear()
+        if self.entry(0).exists() or (self.directory / "_last_checkpoint").exists():
+            with translated(self.directory, "read"):
+                self._adopt(DeltaTable(str(self.folder)))
+
+    def _advance(self, table: DeltaTable) -> None:
+        self._table = None
+        with translated(self.directory, "read"):
+            try:
+                table.update_incremental()
+            except DeltaError:
+                # The entries between ours and the newest may be forgotten; from the last checkpoint it must work.
+                table = DeltaTable(str(self.folder))
+            self._adopt(table)
+
+    def _adopt(self, table: DeltaTable) -> None:
+        self._current = self._verified(table)
+        self._mark = self._mark_of(self._current.version)
+        self._table = table
 
     def identity(self) -> str:
         """Return the id of the table; empty if there is none."""
         with self._guard:
             self.snapshot()
             return "" if self._table is None else str(self._table.metadata().id)
-
-    def _moved(self) -> bool:
-        # The next entry exists, or, if we slept while others wrote and forgot, there is another checkpoint.
-        return self.entry(self._current.version + 1).exists() or self._checkpoint != self._checkpoint_mark()
-
-    def _checkpoint_mark(self) -> tuple[int, int] | None:
-        try:
-            found = (self.directory / "_last_checkpoint").stat()
-        except FileNotFoundError:
-            return None
-        return found.st_mtime_ns, found.st_ino
-
-    def _refresh(self) -> None:
-        with translated(self.directory, "read"):
-            if not self.directory.is_dir():
-                return
-            mark = self._checkpoint_mark()
-            if not (self.entry(0).exists() or mark is not None):
-                return
-            self._load()
-            self._checkpoint = mark
-
-    def _load(self) -> None:
-        try:
-            if self._table is None:
-                self._table = DeltaTable(str(self.folder))
-            else:
-                self._table.update_incremental()
-        except DeltaError:
-            # The entries between ours and the newest may be forgotten; from the last checkpoint it must work.
-            self._table = DeltaTable(str(self.folder))
-        self._current = self._verified(self._table)
 
     def _verified(self, table: DeltaTable) -> Snapshot:
         paths = sorted("/".join(unquote(uri).rsplit("/", 2)[-2:]) for uri in table.file_uris())
@@ -243,10 +184,7 @@ class DeltaLog:
             maintenance = span is None
             actions: list[AddAction | RemoveAction] = [
                 *(file.action(not maintenance) for file in added),
-                *(
-                    RemoveAction(path, not maintenance, _milliseconds(), None, {PERIOD: period_of_path(path)})
-                    for path in removed
-                ),
+                *(removal(path, not maintenance) for path in removed),
             ]
             try:
                 with translated(self.folder, "commit to"):
@@ -312,22 +250,5 @@ class DeltaLog:
             ) from exc
 
 
-def digest(paths: Iterable[str]) -> str:
-    """Return a digest of file paths given in sorted order."""
-    return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:32]
-
-
 def _delta_schema(data: Dataset) -> Schema:
     return Schema.from_arrow(parquet_schema(data).append(pa.field(PERIOD, pa.string(), nullable=False)))
-
-
-def _as_json(when: date | datetime) -> str:
-    """Return a time as Delta's statistics write it."""
-    if not isinstance(when, datetime):
-        return when.isoformat()
-    return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-def _milliseconds() -> int:
-    """Return the machine's time: Delta's own bookkeeping, in which ours has no part."""
-    return time.time_ns() // 1_000_000

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from quantflux.core.errors import OutcomeUnknown, VersionConflict
 from quantflux.data.adapters.columnar import layout
+from quantflux.data.adapters.columnar.actions import NewFile
 from quantflux.data.adapters.columnar.datafile import (
     COMPACT_LEVEL,
     DataFile,
@@ -23,7 +24,7 @@ from quantflux.data.adapters.columnar.datafile import (
 from quantflux.data.adapters.columnar.errors import translated
 from quantflux.data.adapters.columnar.history import forget
 from quantflux.data.adapters.columnar.lock import writing
-from quantflux.data.adapters.columnar.log import NewFile, Snapshot
+from quantflux.data.adapters.columnar.log import Snapshot
 from quantflux.data.adapters.columnar.reading import Selection
 from quantflux.data.adapters.columnar.table import DatasetTable
 from quantflux.data.adapters.columnar.upsert import MAX_FILE_ROWS, Plan, plan_upsert
