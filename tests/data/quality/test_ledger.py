@@ -136,7 +136,7 @@ def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(b"no database at all" * 200)
 
     with pytest.raises(StoreCorrupt, match=r"ledger\.sqlite"):
-        Ledger(tmp_path, FixedClock(datetime(2024, 1, 2, tzinfo=UTC)))
+        Ledger(tmp_path, FixedClock(datetime(2024, 1, 2, tzinfo=UTC))).runs()
 
 
 def test_provenance_is_kept_by_symbol(ledger: Ledger) -> None:

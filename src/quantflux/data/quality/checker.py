@@ -2,7 +2,7 @@
 
 1. `_marked` adds what the row rules ask about: day, session number, copies of the same key.
 2. Row rules run; a row is quarantined by the first rule that it breaks, a bad cell is emptied.
-3. `_sequenced` puts the surviving rows of each symbol in order, behind the last row of the batch before.
+3. The `Sequencer` sets each surviving row beside the one before it, in this batch or an earlier one.
 4. Sequence rules run and flag.
 
 Batches must come in time order for each symbol; the checker remembers one row a symbol between them, so memory is
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from quantflux.data.quality.limits import boards_of, limit_ratio, unlimited_days
 from quantflux.data.quality.rulebook import RULES
 from quantflux.data.quality.rules import Context, Rule, Scope, Severity
+from quantflux.data.quality.sequence import BARS, Sequencer
 from quantflux.data.schema import TimeKind
 
 FINDING_SCHEMA = pl.Schema(
@@ -37,7 +37,6 @@ FINDING_SCHEMA = pl.Schema(
 """One row a finding. `at` is the row's time as text, `source_row` its
 number in the source (0 if unknown); `raw`, for quarantine, is the row as JSON, before any change."""
 
-_BARS = ("open", "high", "low", "close", "volume")
 _OPTIONAL = ("amount", "adj_factor", "pre_close")
 _DERIVED = ("bad_cells", "source_row")
 
@@ -64,7 +63,7 @@ class Checker:
     def __init__(self, context: Context, rules: tuple[Rule, ...] = RULES) -> None:
         self.context = context
         self.rules = rules
-        self._tail: pl.DataFrame | None = None
+        self._sequencer = Sequencer(context)
 
     def check(self, frame: pl.DataFrame) -> Checked:
         """Judge one batch.
@@ -87,7 +86,7 @@ class Checker:
         if sequence and survivors.height:
             findings.extend(self._apply_sequence_rules(survivors, sequence))
         time = self.context.dataset.time
-        columns = [c for c in ("symbol", time, *_BARS, *_OPTIONAL[:2]) if c in frame.columns]
+        columns = [c for c in ("symbol", time, *BARS, *_OPTIONAL[:2]) if c in frame.columns]
         kept = survivors.select(columns)
         empty = pl.DataFrame(schema=FINDING_SCHEMA)
         return Checked(kept, pl.concat([empty, *findings]) if findings else empty, quarantined)
@@ -150,78 +149,15 @@ class Checker:
         return frame if standing.all() else frame.filter(pl.Series(standing)), findings
 
     def _apply_sequence_rules(self, survivors: pl.DataFrame, rules: list[Rule]) -> list[pl.DataFrame]:
-        sequenced = self._sequenced(survivors)
+        known = [n for n in (*_OPTIONAL, "source_row") if n in survivors.columns]
+        absent = [pl.lit(None, pl.Float64).alias(n) for n in _OPTIONAL if n not in survivors.columns]
+        time = self.context.dataset.time
+        sequenced = self._sequencer.add(
+            survivors.select("symbol", time, "day", "session", *BARS, *known, *absent)
+        )
         tests = sequenced.select(r.test(self.context).fill_null(False).alias(r.id) for r in rules)
         hits = {r: tests[r.id] for r in rules if tests[r.id].any()}
         return [self._findings(r, sequenced.filter(hit)) for r, hit in hits.items()]
-
-    def _sequenced(self, survivors: pl.DataFrame) -> pl.DataFrame:
-        """Add what the row before says, that row being possibly in an earlier batch."""
-        time = self.context.dataset.time
-        missing = [pl.lit(None, pl.Float64).alias(n) for n in _OPTIONAL if n not in survivors.columns]
-        rows = survivors.select(
-            "symbol",
-            time,
-            "day",
-            "session",
-            *_BARS,
-            *(n for n in _OPTIONAL if n in survivors.columns),
-            *missing,
-        ).with_columns(
-            pl.lit(True).alias("fresh"), pl.lit(0, pl.Int64).alias("seen"), pl.lit(0, pl.Int64).alias("run")
-        )
-        rows = rows.select(sorted(rows.columns))
-        if self._tail is not None:
-            mine = self._tail.join(rows.select("symbol").unique(), on="symbol", how="semi")
-            rows = pl.concat([mine, rows]).sort("symbol", time, maintain_order=True)
-        first = pl.col("symbol") != pl.col("symbol").shift(1)
-        previous = [
-            pl.when(~first).then(pl.col(n).shift(1)).alias(f"prev_{n}")
-            for n in ("close", "adj_factor", "session")
-        ]
-        copied = pl.all_horizontal((pl.col(n) == pl.col(n).shift(1)) for n in _BARS) & ~first
-        rows = rows.with_columns(*previous, _run_length(copied.fill_null(False)), _age())
-        rows = rows.with_columns((pl.col("session") - pl.col("prev_session") - 1).alias("missing_sessions"))
-        rows = self._with_limits(rows)
-        self._remember(rows)
-        return rows.filter("fresh")
-
-    def _with_limits(self, rows: pl.DataFrame) -> pl.DataFrame:
-        if self.context.dataset.kind is TimeKind.MINUTE:
-            return rows
-        symbols = rows["symbol"].unique().to_list()
-        boards = pl.DataFrame(
-            {"symbol": symbols, "board": boards_of(symbols)}, {"symbol": pl.String, "board": pl.String}
-        )
-        listed = [self.context.listed.get(s) for s in symbols]
-        boards = boards.with_columns(pl.Series("listed", listed, pl.Date))
-        rows = rows.join(boards, on="symbol", how="left", maintain_order="left")
-        # A name whose listing day is known to lie well in the past is judged from the first row on.
-        old = (pl.col("day") - pl.col("listed")).dt.total_days() > 30
-        age = pl.when(old.fill_null(False)).then(10_000).otherwise(pl.col("age"))
-        return rows.with_columns(limit_ratio(), unlimited_days(), age.alias("age"))
-
-    def _remember(self, rows: pl.DataFrame) -> None:
-        keep = {
-            "symbol",
-            self.context.dataset.time,
-            "day",
-            "session",
-            *_BARS,
-            *_OPTIONAL,
-            "run",
-            "source_row",
-        }
-        last = rows.group_by("symbol", maintain_order=True).last()
-        last = last.select(
-            *(n for n in rows.columns if n in keep),
-            pl.col("seen_so_far").alias("seen"),
-            pl.lit(False).alias("fresh"),
-        )
-        last = last.select(sorted(last.columns))
-        if self._tail is not None:
-            last = pl.concat([self._tail.join(last, on="symbol", how="anti"), last])
-        self._tail = last
 
     def _findings(self, r: Rule, rows: pl.DataFrame) -> pl.DataFrame:
         time = self.context.dataset.time
@@ -229,7 +165,7 @@ class Checker:
         parts = [pl.format("{}={}", pl.lit(n), pl.col(n).cast(pl.String).fill_null("null")) for n in shown]
         raw = pl.lit(None, pl.String)
         if r.severity is Severity.QUARANTINE:
-            kept = ("symbol", time, *_BARS, *_OPTIONAL, *_DERIVED)
+            kept = ("symbol", time, *BARS, *_OPTIONAL, *_DERIVED)
             raw = pl.struct(n for n in kept if n in rows.columns).struct.json_encode()
         return rows.select(
             pl.lit(r.id).alias("rule"),
@@ -254,7 +190,7 @@ def _same_key(time: str) -> pl.Expr:
 
 def _with_duplicates(frame: pl.DataFrame, time: str) -> pl.DataFrame:
     """Mark keys that occur more than once: `conflicting` if their values differ, else `repeated` from the second on."""
-    values = [n for n in (*_BARS, *_OPTIONAL) if n in frame.columns]
+    values = [n for n in (*BARS, *_OPTIONAL) if n in frame.columns]
     group = pl.struct("symbol", time)
     readable = pl.col("symbol").is_not_null() & pl.col(time).is_not_null()
     differs = pl.any_horizontal(
@@ -263,18 +199,3 @@ def _with_duplicates(frame: pl.DataFrame, time: str) -> pl.DataFrame:
     frame = frame.with_columns((readable & differs.any().over(group)).alias("conflicting"))
     copy = readable & _same_key(time) & ~pl.col("conflicting")
     return frame.with_columns(copy.alias("repeated"))
-
-
-def _run_length(copied: pl.Expr) -> pl.Expr:
-    """Return how many rows, this one included, have been equal in a row; the tail's own run counts on."""
-    block = (~copied).cum_sum()
-    within = pl.int_range(pl.len(), dtype=pl.Int64).over(block) + 1
-    carried = pl.when(~pl.col("fresh")).then(pl.col("run") - 1).otherwise(0).max().over(block)
-    return (within + carried.clip(lower_bound=0)).alias("run")
-
-
-def _age() -> pl.Expr:
-    """Return the running number of rows seen of each symbol, earlier batches included."""
-    fresh = pl.col("fresh").cast(pl.Int64).cum_sum().over("symbol")
-    total = fresh + pl.col("seen").max().over("symbol")
-    return pl.struct(total.alias("age"), total.alias("seen_so_far")).struct.unnest()

@@ -126,7 +126,7 @@ class Ledger:
     Parameters
     ----------
     folder : Path
-        Made if absent; holds `ledger.sqlite`.
+        Holds `ledger.sqlite`; both are made on first use.
     clock : Clock
 
     Raises
@@ -140,9 +140,7 @@ class Ledger:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.path = folder / "ledger.sqlite"
         self._clock = clock
-        folder.mkdir(parents=True, exist_ok=True)
-        with self._connection() as db:
-            db.executescript(_TABLES)
+        self._prepared = False
 
     def begin(self, dataset: str, kind: str, source: str, facts: Mapping[str, Any]) -> int:
         """Open a run and return its number."""
@@ -297,6 +295,8 @@ class Ledger:
 
     def close(self) -> None:
         """Fold the write-ahead log into the file. Nothing stays open between calls, so this may be left out."""
+        if not self.path.exists():
+            return
         with self._connection() as db:
             db.commit()
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -308,15 +308,19 @@ class Ledger:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """One transaction on a connection of its own: safe from any thread or process, nothing to close later."""
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(self.path, timeout=30.0)
             try:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
+                if not self._prepared:
+                    db.executescript(_TABLES)
+                    self._prepared = True
                 with db:
                     yield db
             finally:
                 db.close()
-        except sqlite3.OperationalError as exc:
+        except (sqlite3.OperationalError, OSError) as exc:
             raise StoreUnavailable(f"the quality ledger {self.path.name} cannot be used: {exc}") from exc
         except sqlite3.DatabaseError as exc:
             raise StoreCorrupt(

@@ -48,7 +48,7 @@ def _reference() -> pl.Expr:
 
 
 def _judged() -> pl.Expr:
-    return pl.col("limit").is_not_null() & (pl.col("age") > pl.col("free_days"))
+    return pl.col("limit").is_not_null() & (pl.col("judged_age") > pl.col("free_days"))
 
 
 def _beyond_limit(close: pl.Expr, reference: pl.Expr) -> pl.Expr:

@@ -10,7 +10,7 @@ import polars as pl
 
 from quantflux.core.errors import SourceChanged
 from quantflux.data.schema import DAILY, MINUTE, TimeKind
-from quantflux.data.sources.files.normalise import read_times
+from quantflux.data.sources.files.normalise import read_numbers, read_times
 
 PRICES = ("open", "high", "low", "close")
 
@@ -76,7 +76,7 @@ def bars(
         schema: dict[str, pl.DataType] = {"symbol": pl.String()}
         schema[time] = pl.Date() if kind is TimeKind.DAY else pl.Datetime("us", "Asia/Shanghai")
         return pl.DataFrame(schema=schema | dict.fromkeys((*PRICES, "volume", "amount"), pl.Float64()))
-    numbers = [_number(frame[n]) for n in (*PRICES, "volume", "amount") if n in frame.columns]
+    numbers = [read_numbers(frame[n]) for n in (*PRICES, "volume", "amount") if n in frame.columns]
     result = pl.DataFrame([read_times(frame["time"], kind).alias(time), *numbers])
     unreadable = result.select(pl.col(time).is_null() | pl.col("close").is_null()).to_series().sum()
     if unreadable > result.height / 2:
@@ -94,16 +94,12 @@ def bars(
     )
 
 
-def _number(column: pl.Series) -> pl.Series:
-    return column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
-
-
 def factor_steps(frame: pl.DataFrame) -> pl.DataFrame:
     """Return columns day and adj_factor, read from a vendor's text or numbers."""
     return pl.DataFrame(
         [
             read_times(frame["day"], TimeKind.DAY).alias("day"),
-            _number(frame["adj_factor"]).alias("adj_factor"),
+            read_numbers(frame["adj_factor"]).alias("adj_factor"),
         ]
     )
 

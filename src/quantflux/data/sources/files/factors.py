@@ -18,7 +18,7 @@ from quantflux.data.quality import Ledger, stored_adjustment
 from quantflux.data.schema import DAILY, TimeKind
 from quantflux.data.sources.factor_steps import with_factor_steps
 from quantflux.data.sources.files.layouts import normal_header
-from quantflux.data.sources.files.normalise import number, read_symbols, read_times
+from quantflux.data.sources.files.normalise import read_numbers, read_symbols, read_times
 from quantflux.data.sources.files.reading import Opened, batches, open_file
 from quantflux.data.sources.files.spill import Spill
 from quantflux.data.sources.upsert import write_changes
@@ -123,12 +123,11 @@ def _header(header: Sequence[str], names: tuple[str, ...]) -> str:
 
 def _factors(batch: pl.DataFrame, mapping: Mapping[str, str]) -> pl.DataFrame:
     """Return the readable rows: symbol, trade_date, adj_factor."""
-    header = mapping["adj_factor"]
     rows = pl.DataFrame(
         [
             read_symbols(batch[mapping["symbol"]]).alias("symbol"),
             read_times(batch[mapping["trade_date"]], TimeKind.DAY).alias("trade_date"),
-            batch.select(number(batch.schema[header], header).alias("adj_factor"))["adj_factor"],
+            read_numbers(batch[mapping["adj_factor"]]).alias("adj_factor"),
         ]
     )
     return rows.drop_nulls().filter((pl.col("adj_factor") > 0) & pl.col("adj_factor").is_finite())

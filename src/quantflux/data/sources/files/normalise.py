@@ -70,69 +70,60 @@ def normalise(batch: pl.DataFrame, reading: Reading, first_row: int) -> pl.DataF
         Number of the batch's first row in the file, from 1, the header not counted.
     """
     mapping = reading.mapping
-    numbers = [n for n in NUMBERS if n in mapping]
-    parsed = [number(batch.schema[mapping[n]], mapping[n]).alias(n) for n in numbers]
+    columns = {name: read_numbers(batch[mapping[name]]) for name in NUMBERS if name in mapping}
     if reading.adjusted_close:
-        header = reading.adjusted_close
-        adjusted = number(batch.schema[header], header)
-        parsed.append(
-            (adjusted / number(batch.schema[mapping["close"]], mapping["close"])).alias("adj_factor")
-        )
+        columns["adj_factor"] = read_numbers(batch[reading.adjusted_close]) / columns["close"]
+    time = reading.dataset.time
     time_header = mapping["time" if reading.dataset.kind is TimeKind.MINUTE else "date"]
-    times = read_times(batch[time_header], reading.dataset.kind, reading.timezone).alias(reading.dataset.time)
-    symbols = (
-        read_symbols(batch[mapping["symbol"]])
-        if "symbol" in mapping
-        else pl.repeat(reading.symbol, batch.height, dtype=pl.String, eager=True)
-    ).alias("symbol")
-    result = batch.select(*parsed).with_columns(symbols, times)
-    raw = batch.select(
-        *(pl.col(mapping[n]).cast(pl.String).alias(f"raw {n}") for n in numbers),
-        pl.col(time_header).cast(pl.String).alias("raw time"),
-        (pl.col(mapping["symbol"]).cast(pl.String) if "symbol" in mapping else pl.lit("")).alias(
-            "raw symbol"
-        ),
-    )
-    fields = {**{n: n for n in numbers}, "time": reading.dataset.time, "symbol": "symbol"}
-    return result.with_columns(
-        _bad_cells(result, raw, fields),
-        pl.int_range(first_row, first_row + batch.height, dtype=pl.Int64, eager=True).alias("source_row"),
-    ).select(
-        "symbol",
-        reading.dataset.time,
-        *(n for n in NUMBERS if n in result.columns),
-        "bad_cells",
-        "source_row",
-    )
+    columns[time] = read_times(batch[time_header], reading.dataset.kind, reading.timezone)
+    headers = {name: header for name, header in mapping.items() if name in columns} | {time: time_header}
+    if "symbol" in mapping:
+        columns["symbol"] = read_symbols(batch[mapping["symbol"]])
+        headers["symbol"] = mapping["symbol"]
+    else:
+        columns["symbol"] = pl.repeat(reading.symbol, batch.height, dtype=pl.String, eager=True)
+    columns["bad_cells"] = _bad_cells(columns, batch, headers)
+    columns["source_row"] = pl.int_range(first_row, first_row + batch.height, dtype=pl.Int64, eager=True)
+    order = ["symbol", time, *(n for n in NUMBERS if n in columns), "bad_cells", "source_row"]
+    return pl.DataFrame({name: columns[name] for name in order})
 
 
-def _bad_cells(result: pl.DataFrame, raw: pl.DataFrame, fields: Mapping[str, str]) -> pl.Series:
-    """Return what could not be read: `open='abc'; time='x'`, null where all could."""
-    bad = {f: result[column].is_null() & raw[f"raw {f}"].is_not_null() for f, column in fields.items()}
-    bad = {f: mask for f, mask in bad.items() if mask.any()}
+def _bad_cells(
+    columns: Mapping[str, pl.Series], batch: pl.DataFrame, headers: Mapping[str, str]
+) -> pl.Series:
+    """Return what could not be read: `open='abc'; bar_time='x'`, null where all could."""
+    bad = {n: columns[n].is_null() & batch[header].is_not_null() for n, header in headers.items()}
+    bad = {n: mask for n, mask in bad.items() if mask.any()}
     if not bad:
-        return pl.repeat(None, result.height, dtype=pl.String, eager=True).alias("bad_cells")
+        return pl.repeat(None, batch.height, dtype=pl.String, eager=True)
     notes = [
-        pl.when(mask).then(pl.format("{}='{}'", pl.lit(f), pl.col(f"raw {f}").str.slice(0, 40)))
-        for f, mask in bad.items()
+        pl.when(mask).then(
+            pl.format("{}='{}'", pl.lit(n), pl.col(headers[n]).cast(pl.String).str.slice(0, 40))
+        )
+        for n, mask in bad.items()
     ]
     text = pl.concat_str(notes, separator="; ", ignore_nulls=True)
-    return raw.select(pl.when(text == "").then(None).otherwise(text).alias("bad_cells"))["bad_cells"]
+    return batch.select(pl.when(text == "").then(None).otherwise(text).alias("bad_cells"))["bad_cells"]
 
 
-def number(dtype: pl.DataType, header: str) -> pl.Expr:
-    """Return an expression that reads a column as floats; text may group thousands with commas."""
-    column = pl.col(header)
-    if dtype != pl.String:
-        return column.cast(pl.Float64, strict=False)
-    plain = column.str.strip_chars(" '\"")
-    grouped = plain.str.contains(r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
-    return (
-        pl.when(grouped)
-        .then(plain.str.replace_all(",", "", literal=True))
-        .otherwise(plain)
-        .cast(pl.Float64, strict=False)
-    )
+def read_numbers(column: pl.Series) -> pl.Series:
+    """Return a column as floats, null where a cell is no number; text may group thousands with commas.
+
+    Examples
+    --------
+    >>> read_numbers(pl.Series(["1,234.5", " 7 ", "x", None])).to_list()
+    [1234.5, 7.0, None, None]
+    """
+    numbers = column.cast(pl.Float64, strict=False)
+    if column.dtype != pl.String:
+        return numbers
+    odd = (numbers.is_null() & column.is_not_null()).arg_true()
+    if not len(odd):
+        return numbers
+    text = column.gather(odd).str.strip_chars(" '\"")
+    grouped = text.str.contains(r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
+    plain = text.zip_with(~grouped, text.str.replace_all(",", "", literal=True))
+    return numbers.scatter(odd, plain.cast(pl.Float64, strict=False))
 
 
 def read_symbols(column: pl.Series) -> pl.Series:
