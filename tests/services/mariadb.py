@@ -99,7 +99,9 @@ class MariaDBServer(ServerProcess):
     @classmethod
     @contextmanager
     def temporary(cls, options: Sequence[str] = (), folder: Path | None = None) -> Iterator[MariaDBServer]:
-        """Start a server on fresh data, and leave nothing behind."""
+        """Start a server on fresh data under `folder`, and leave nothing of it behind."""
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="quantflux-mariadb-", dir=folder) as path:
             server = cls(Path(path), options)
             try:

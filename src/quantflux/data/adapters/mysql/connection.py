@@ -151,6 +151,8 @@ class Connection(_Driver):
     def drop(self) -> None:
         """End the connection without a word; the server rolls back."""
         self._force_close()  # type: ignore[attr-defined]  # absent from its stubs
+        if self._result is not None:
+            self._result.unbuffered_active = False  # or its end would read on, from a socket that is gone
         self._result = None
 
 

@@ -162,15 +162,16 @@ def _previous_closes(rows: pa.Table) -> np.ndarray:
     previous = np.full(len(close), np.nan)
     if len(close) > 1:
         same = pc.equal(symbols.slice(1), symbols.slice(0, len(symbols) - 1)).to_numpy(zero_copy_only=False)
-        ratio = factor[:-1] / factor[1:]
-        previous[1:] = np.where(same, close[:-1] * np.where(np.isnan(ratio), 1.0, ratio), np.nan)
+        with np.errstate(over="ignore"):
+            ratio = factor[:-1] / factor[1:]
+            previous[1:] = np.where(same, close[:-1] * np.where(np.isnan(ratio), 1.0, ratio), np.nan)
     return previous
 
 
 def _derived(batch: Batch, sequence: _Sequence, which: np.ndarray) -> dict[str, Literal]:
     close = sequence.rows.column("close").to_numpy()[which]
-    previous = np.round(sequence.previous[which], batch.layout["pre_close"].scale)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):  # what has no room in the column becomes NULL below
+        previous = np.round(sequence.previous[which], batch.layout["pre_close"].scale)
         previous = np.where(previous > 0, previous, np.nan)
         values = {
             "pre_close": previous,
@@ -182,7 +183,8 @@ def _derived(batch: Batch, sequence: _Sequence, which: np.ndarray) -> dict[str, 
 
 def _rounded(batch: Batch, name: str, numbers: np.ndarray) -> Literal:
     stored = batch.layout[name]
-    rounded = np.round(numbers, stored.scale)
+    with np.errstate(all="ignore"):
+        rounded = np.round(numbers, stored.scale)
     fits = np.abs(rounded) < 10.0 ** (stored.precision - stored.scale)  # false for NaN
     target = Target(batch.data.name, name, stored, rounding="v1")
     return literals(pa.chunked_array([pa.array(rounded, mask=~fits)]), target)

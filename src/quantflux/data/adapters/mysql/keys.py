@@ -72,7 +72,8 @@ def refuse_narrowed(connection: Connection, batch: Batch) -> None:
         return
     query = Query(data, tuple(pc.unique(batch.rows.column("symbol")).to_pylist()), columns=())
     stored = list(read_batches(connection, Reading(query, table, batch.layout), 1 << 16))
-    wide = pa.concat_tables([batch.rows.select(data.key), *(t.select(data.key) for t in stored)])
+    own = batch.rows.select(data.key)
+    wide = pa.concat_tables([own, *(t.select(data.key).cast(own.schema) for t in stored)])
     wide = wide.group_by(list(data.key)).aggregate([])
     repeats = wide.group_by(narrow).aggregate([([], "count_all")])
     repeats = repeats.filter(pc.greater(repeats.column("count_all"), 1)).select(narrow)

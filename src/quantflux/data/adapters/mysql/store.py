@@ -1,31 +1,29 @@
 """The adapter: v1's MySQL or MariaDB database as a truth store."""
 
-# ruff: noqa: S608  (statements are composed of our own identifiers only; values travel as parameters or literals)
-
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import get_args
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from quantflux.core.clock import Clock
 from quantflux.core.errors import InvalidRequest, StoreError, UnknownDataset
-from quantflux.core.symbols import is_canonical
-from quantflux.data.adapters.mysql import keys, symbols, versions
+from quantflux.data.adapters.mysql import catalog, keys, versions
 from quantflux.data.adapters.mysql.adjustment import with_factors
 from quantflux.data.adapters.mysql.connection import Connection, Pool, Server
 from quantflux.data.adapters.mysql.daily import ADJUSTMENT_JOIN, ADJUSTMENT_WIRES, KNOWN, write_daily
-from quantflux.data.adapters.mysql.ddl import BYTEWISE, create_day_index, create_table, quoted
+from quantflux.data.adapters.mysql.ddl import BYTEWISE, create_day_index, create_table
 from quantflux.data.adapters.mysql.instruments import with_identity, write_instruments
 from quantflux.data.adapters.mysql.layout import Layout, read_layout
 from quantflux.data.adapters.mysql.literals import Rounding
 from quantflux.data.adapters.mysql.minutes import write_numbered
 from quantflux.data.adapters.mysql.read import Reading, in_order, read_batches
-from quantflux.data.adapters.mysql.selection import stored_day
 from quantflux.data.adapters.mysql.tables import ADJUSTMENTS, DAILY, INSTRUMENTS, MINUTE, Table, tables
 from quantflux.data.adapters.mysql.transactions import transact
 from quantflux.data.adapters.mysql.write import Batch, Literal, encoded, upsert
@@ -35,6 +33,7 @@ from quantflux.data.schema import Dataset, conform
 Writer = Callable[[Connection, Batch, dict[str, Literal]], int]
 
 _READ_ROWS = 1 << 18
+_SYMBOLS_AT_ONCE = 200  # bars held in memory while their factors are put together: about 1.5 million
 
 
 def _write_plain(connection: Connection, batch: Batch, columns: dict[str, Literal]) -> int:
@@ -137,17 +136,11 @@ class MySQLAdapter:
 
     def symbols(self, dataset: Dataset) -> list[str]:
         """Return the symbols that have rows, sorted."""
-        table = self._table(dataset)
-        condition, arguments = _fixed(table)
-        name = quoted(table.symbol)
-        with self._session(f"listing the symbols of {table.name}") as connection:
-            if self._layout(connection, table.name) is None:
-                return []
-            found = connection.rows(
-                f"SELECT {name} FROM {quoted(table.name)}{condition} GROUP BY {name}", arguments
+        with self._session(f"listing the symbols of {dataset.name}") as connection:
+            table = self._table(dataset)
+            return (
+                [] if self._layout(connection, table.name) is None else catalog.symbols_of(connection, table)
             )
-        codes = (symbols.canonical(code.decode(), table) for (code,) in found)
-        return sorted({code for code in codes if is_canonical(code)})
 
     def span(self, dataset: Dataset) -> Span | None:
         """Return the first and last day with rows, or None."""
@@ -239,23 +232,7 @@ class MySQLAdapter:
         return layout
 
     def _span(self, connection: Connection, table: Table) -> Span | None:
-        if self._layout(connection, table.name) is None:
-            return None
-        condition, arguments = _fixed(table)
-        time, name = quoted(table.time), quoted(table.symbol)
-        if condition:  # the minute table's index by time ends this at once
-            ends = [
-                connection.rows(
-                    f"SELECT {time} FROM {quoted(table.name)}{condition} ORDER BY {time}{way} LIMIT 1",
-                    arguments,
-                )
-                for way in ("", " DESC")
-            ]
-            first, last = (rows[0][0] if rows else None for rows in ends)
-        else:  # by symbol the primary key gives each one's ends without reading its rows
-            each = f"SELECT MIN({time}) `low`, MAX({time}) `high` FROM {quoted(table.name)} GROUP BY {name}"
-            [(first, last)] = connection.rows(f"SELECT MIN(`low`), MAX(`high`) FROM ({each}) `ends`")
-        return None if first is None or last is None else Span(stored_day(first), stored_day(last))
+        return None if self._layout(connection, table.name) is None else catalog.span_of(connection, table)
 
     def _pieces(self, query: Query, batch_rows: int) -> Iterator[pa.Table]:
         """Yield tables in `query.schema`, all from one snapshot of the database."""
@@ -264,33 +241,42 @@ class MySQLAdapter:
             layout = self._layout(connection, table.name)
             if layout is None:
                 return
-            reading = Reading(query, table, layout)
-            factors = query.dataset.name == DAILY.dataset and "adj_factor" in query.value_columns
-            anchored = factors and self._layout(connection, ADJUSTMENTS) is not None
-            if anchored:
-                reading = Reading(query, table, layout, ADJUSTMENT_WIRES, ADJUSTMENT_JOIN)
             connection.begin_snapshot()
-            with closing(read_batches(connection, reading, batch_rows)) as batches:
-                for rows in batches:
-                    yield self._completed(query, rows, factors=factors, anchored=anchored)
+            if table is DAILY and "adj_factor" in query.value_columns:
+                yield from self._with_factors(connection, Reading(query, table, layout))
+            else:
+                with closing(read_batches(connection, Reading(query, table, layout), batch_rows)) as batches:
+                    for rows in batches:
+                        complete = with_identity(rows) if table is INSTRUMENTS else rows
+                        yield complete.select(query.schema.names).cast(query.schema)
             connection.rollback()
 
-    def _completed(self, query: Query, rows: pa.Table, *, factors: bool, anchored: bool) -> pa.Table:
-        """Add the columns that v1's table does not have."""
-        if query.dataset.name == INSTRUMENTS.dataset:
-            rows = with_identity(rows)
-        if factors:
+    def _with_factors(self, connection: Connection, reading: Reading) -> Iterator[pa.Table]:
+        """Yield daily bars with their adjustment factors, by some hundred symbols.
+
+        What the factors need is asked for on the same connection, once the bars have arrived.
+        """
+        query = reading.query
+        anchored = self._layout(connection, ADJUSTMENTS) is not None
+        if anchored:
+            reading = replace(reading, extra=ADJUSTMENT_WIRES, join=ADJUSTMENT_JOIN)
+        for wanted in [query.symbols] if reading.keyed else self._portions(connection, query):
+            part = replace(reading, query=replace(query, symbols=wanted))
+            pieces = list(read_batches(connection, part, _READ_ROWS))
+            if not pieces:
+                continue
+            rows = in_order(pa.concat_tables(pieces), query.dataset)
             if not anchored:
                 rows = rows.append_column("adj_factor", pa.nulls(rows.num_rows, pa.float64()))
-                rows = rows.append_column(KNOWN, pa.array([False] * rows.num_rows))
-            with self._session("reading adjustment events") as connection:
-                rows = with_factors(connection, rows, anchored=anchored)
-        return rows.select(query.schema.names).cast(query.schema)
+                rows = rows.append_column(KNOWN, pa.array(np.zeros(rows.num_rows, dtype=bool)))
+            rows = with_factors(connection, rows, anchored=anchored)
+            yield rows.select(query.schema.names).cast(query.schema)
 
-
-def _fixed(table: Table) -> tuple[str, list[str]]:
-    terms = " AND ".join(f"{quoted(name)} = %s" for name, _ in table.fixed)
-    return (f" WHERE {terms}" if terms else ""), [value for _, value in table.fixed]
+    def _portions(self, connection: Connection, query: Query) -> Iterator[tuple[str, ...]]:
+        known = catalog.symbols_of(connection, DAILY)
+        wanted = known if query.symbols is None else sorted(set(query.symbols))
+        for start in range(0, len(wanted), _SYMBOLS_AT_ONCE):
+            yield tuple(wanted[start : start + _SYMBOLS_AT_ONCE])
 
 
 def _place_in(data: Dataset, given: pa.Table) -> Callable[[int], int]:

@@ -26,7 +26,6 @@ from quantflux.data.adapters.mysql.wire import hexadecimal
 from quantflux.data.schema import Dataset
 
 _STATEMENT_BYTES = 1 << 20  # larger ones gained nothing when measured, and a retry sends them whole
-_PACKET_MARGIN = 1 << 16
 
 Literal: TypeAlias = Any
 """A column of literals (`pyarrow.Array`), or one for all rows (`pyarrow.Scalar`)."""
@@ -101,7 +100,7 @@ def upsert(
     replaced = ", ".join(f"{quoted(name)} = VALUES({quoted(name)})" for name in columns if name not in keep)
     head = f"INSERT INTO {quoted(table)} ({names}) VALUES ".encode()
     tail = f" ON DUPLICATE KEY UPDATE {replaced}".encode()
-    limit = min(_STATEMENT_BYTES, connection.max_packet - _PACKET_MARGIN)
+    limit = min(_STATEMENT_BYTES, connection.max_packet // 2)
     changed = 0
     for chunk in _chunks(rows_of(list(columns.values())), limit):
         connection.query(head + chunk + tail)

@@ -1,0 +1,1 @@
+"""The MySQL adapter on real MariaDB servers."""
