@@ -255,6 +255,17 @@ def test_results_turn_into_every_kind_of_table(layer: DataAccessLayer) -> None:
         bars["open"]
 
 
+def test_one_symbol_needs_no_symbol_column(layer: DataAccessLayer) -> None:
+    for start in ("2023-11-01", "2030-01-01"):
+        columns = layer.get_stock_data("000001.SZ", start, fields=["close"]).to_numpy()
+        assert list(columns) == ["trade_date", "close"]
+
+
+def test_no_symbols_give_no_rows(layer: DataAccessLayer) -> None:
+    assert len(layer.get_many([])) == 0
+    assert layer.panel(["close"], []).shape[1] == 0
+
+
 def test_provenance_says_what_answered(layer: DataAccessLayer) -> None:
     origin = layer.get_stock_data("000001.SZ", frequency="1w", adjust="backward").provenance
 
@@ -282,6 +293,11 @@ def test_as_of_reads_what_stood_then(layer: DataAccessLayer) -> None:
     old = layer.panel(["close"], ["000001.SZ"], as_of=version, adjust="backward")
     factors = before["adj_factor"].to_numpy()
     assert old["close"][:, 0].tolist() == (before["close"].to_numpy() * factors).tolist()
+
+
+def test_a_version_number_cannot_date_minutes_and_their_factors_together(layer: DataAccessLayer) -> None:
+    with pytest.raises(InvalidRequest, match="versions are counted for each dataset"):
+        layer.get_stock_data("000001.SZ", frequency="1min", adjust="forward", as_of=1)
 
 
 def test_as_of_needs_a_store_that_keeps_history(layer: DataAccessLayer) -> None:

@@ -33,7 +33,7 @@ from quantflux.data.grids import Grid, bars_from, grid_of, panel_from
 from quantflux.data.panel_aggregates import aggregate_blocks
 from quantflux.data.panels import Layout, PanelTier, Snapshot
 from quantflux.data.request import Adjust, Limits, Request, WhenLike, parse_request
-from quantflux.data.schema import DAILY, Dataset, TimeKind
+from quantflux.data.schema import DAILY, MINUTE, Dataset, TimeKind
 from quantflux.data.schema import dataset as dataset_named
 
 
@@ -204,7 +204,7 @@ class DataAccessLayer:
         receipt = self.store.write(target, table)
         panels = None if self.panels is None else self.panels.of(target)
         if panels is not None:
-            panels.catch_up()
+            panels.expire()
         return receipt
 
     def symbols(self, dataset: Dataset | str = DAILY) -> list[str]:
@@ -235,7 +235,7 @@ class DataAccessLayer:
         plain = not request.frequency.derived and request.adjust is Adjust.NONE
         if snapshot is None and plain:  # the store's own rows are the answer, whatever their types
             table, version = self._reader.rows(_exact(request), as_of)
-            return bars_of(table, request.dataset, _provenance(request, version, "store"))
+            return bars_of(table, request.dataset, request.symbols, _provenance(request, version, "store"))
         grid, origin = self._grid(request, snapshot, as_of)
         return bars_from(grid, request, origin)
 
@@ -244,6 +244,11 @@ class DataAccessLayer:
     ) -> tuple[Grid, Provenance]:
         query = request.query
         adjusting = request.adjust is not Adjust.NONE and not set(request.fields).isdisjoint(PRICES)
+        if adjusting and request.dataset is MINUTE and isinstance(as_of, int):
+            raise InvalidRequest(
+                f"versions are counted for each dataset: as_of={as_of} is one of {MINUTE.name}, and the factors are in "
+                f"{DAILY.name}; give an instant to adjust minute bars as of then"
+            )
         if adjusting and request.dataset is DAILY:
             query = replace(query, columns=(*request.fields, FACTOR))
         answer = self._reader.answer(query, snapshot, as_of)

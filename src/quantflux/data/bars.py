@@ -169,12 +169,15 @@ def _arrow(values: Column, kind: pa.DataType) -> pa.Array:
     return array if array.type == kind else array.cast(kind)
 
 
-def bars_of(table: pa.Table, dataset: Dataset, provenance: Provenance) -> Bars:
-    """Return a store's answer as bars. Whole numbers without nulls stay whole."""
-    encoded = pc.dictionary_encode(table.column("symbol").combine_chunks())
+def bars_of(
+    table: pa.Table, dataset: Dataset, symbols: tuple[str, ...] | None, provenance: Provenance
+) -> Bars:
+    """Return a store's answer to a query for `symbols` as bars. Whole numbers without nulls stay whole."""
     times = table.column(dataset.time)
     stamps = times.cast(pa.int32() if dataset.kind is TimeKind.DAY else pa.int64()).to_numpy()
     columns = {name: table.column(name).to_numpy() for name in table.column_names if name not in dataset.key}
-    return Bars(
-        dataset, encoded.dictionary.to_pylist(), encoded.indices.to_numpy(), stamps, columns, provenance
-    )
+    if symbols is not None and len(symbols) == 1:
+        return Bars(dataset, symbols, None, stamps, columns, provenance)
+    encoded = pc.dictionary_encode(table.column("symbol").combine_chunks())
+    axis = encoded.dictionary.to_pylist()
+    return Bars(dataset, axis, encoded.indices.to_numpy(), stamps, columns, provenance)

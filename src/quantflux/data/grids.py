@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from quantflux.core.panel import Panel
 from quantflux.data.bars import Bars, Column, Provenance
-from quantflux.data.contract import Function, Query, day_of
+from quantflux.data.contract import Query, day_of
 from quantflux.data.panels import Block, day_number
 from quantflux.data.periods import fold_rows, period_starts
 from quantflux.data.request import Request
@@ -88,7 +88,7 @@ def _folded_days(block: Block, values: dict[str, Floats], request: Request) -> G
         present, starts, labelled = block.present[cut:], starts[1:] - cut, labelled[1:]
     else:
         present = block.present
-    folded = {name: fold_rows(array, starts, Function(RULES[name])) for name, array in values.items()}
+    folded = {name: fold_rows(array, starts, RULES[name]) for name, array in values.items()}
     rows = np.asarray(np.logical_or.reduceat(present, starts, axis=0) if len(starts) else present[:0])
     return Grid(labelled, labelled, block.symbols, folded, lambda: rows, 0)
 

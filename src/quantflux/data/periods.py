@@ -61,7 +61,7 @@ def fold_rows(values: Floats, starts: Integers, function: Function) -> Floats:
     if len(starts) and values.shape[1] < _NARROW and function in _BY_COLUMN:
         for i in range(values.shape[1]):
             column = pa.array(values[:, i], from_pandas=True)
-            result[:, i] = fold_runs(column, starts, function.value).to_numpy(zero_copy_only=False)
+            result[:, i] = fold_runs(column, starts, function).to_numpy(zero_copy_only=False)
         return result
     for into, a, b in zip(result, starts.tolist(), ends.tolist(), strict=True):
         fold(values[a:b], into)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from quantflux.core.errors import InvalidRequest
+from quantflux.data.contract import Function
 from quantflux.data.schema import MINUTE_LABELS
 
 Floats = npt.NDArray[np.float64]
@@ -36,8 +37,17 @@ _MICROSECONDS = 60_000_000
 _SLOT_OF = np.full(1440, -1, dtype=np.int64)
 _SLOT_OF[MINUTE_LABELS] = np.arange(SLOTS)
 
-RULES = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum", "amount": "sum"}
+RULES = {
+    "open": Function.FIRST,
+    "high": Function.MAX,
+    "low": Function.MIN,
+    "close": Function.LAST,
+    "volume": Function.SUM,
+    "amount": Function.SUM,
+}
 """How each field of a bar follows from the bars inside it."""
+
+_REDUCTIONS = {Function.MIN: np.minimum, Function.MAX: np.maximum, Function.SUM: np.add}
 
 
 def locate(times: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], Integers]:
@@ -85,7 +95,7 @@ def _check(period: int) -> None:
         raise InvalidRequest(f"a bar may last {', '.join(map(str, PERIODS))} minutes, was asked for {period}")
 
 
-def _rule(name: str) -> str:
+def _rule(name: str) -> Function:
     if name not in RULES:
         raise InvalidRequest(f"{name} has no rule for longer bars; these have: {', '.join(RULES)}")
     return RULES[name]
@@ -110,7 +120,7 @@ def resample_grid(values: Mapping[str, Floats], period: int) -> dict[str, Floats
     return {name: fold(grid, period, _rule(name)) for name, grid in values.items()}
 
 
-def fold(grid: Floats, size: int, rule: str) -> Floats:
+def fold(grid: Floats, size: int, rule: Function) -> Floats:
     """Fold each `size` neighbours along the last axis into one: first, last, min, max or sum of what is not NaN.
 
     Looping over the few positions inside a bar, each step vectorised over all bars, is several times faster than
@@ -119,16 +129,16 @@ def fold(grid: Floats, size: int, rule: str) -> Floats:
     parts = grid.reshape(*grid.shape[:-1], grid.shape[-1] // size, size)
     steps = [parts[..., i] for i in range(size)]
     result = steps[0].copy()
-    if rule == "sum":
+    if rule is Function.SUM:
         return _sum(steps)
-    if rule == "max":
+    if rule is Function.MAX:
         for step in steps[1:]:
             np.fmax(result, step, out=result)
-    elif rule == "min":
+    elif rule is Function.MIN:
         for step in steps[1:]:
             np.fmin(result, step, out=result)
     else:
-        ordered = steps if rule == "last" else steps[::-1]
+        ordered = steps if rule is Function.LAST else steps[::-1]
         for step in ordered:
             np.copyto(result, step, where=~np.isnan(step))
     return result
@@ -214,18 +224,18 @@ def run_starts(*keys: npt.NDArray[np.generic]) -> Integers:
     return np.flatnonzero(changed)
 
 
-def fold_runs(column: pa.Array, starts: Integers, rule: str) -> pa.Array:
+def fold_runs(column: pa.Array, starts: Integers, rule: Function) -> pa.Array:
     """Fold runs of rows beginning at `starts`: first, last, min, max or sum of what is not null."""
     if column.null_count:
         return _fold_floats(column.cast(pa.float64()).to_numpy(zero_copy_only=False), starts, rule)
     values = column.to_numpy(zero_copy_only=False)
     ends = np.append(starts[1:], len(values))
-    if rule in ("first", "last"):
-        return pa.array(values[starts if rule == "first" else ends - 1])
-    return pa.array({"min": np.minimum, "max": np.maximum, "sum": np.add}[rule].reduceat(values, starts))
+    if rule in (Function.FIRST, Function.LAST):
+        return pa.array(values[starts if rule is Function.FIRST else ends - 1])
+    return pa.array(_REDUCTIONS[rule].reduceat(values, starts))
 
 
-def _fold_floats(values: Floats, starts: Integers, rule: str) -> pa.Array:
+def _fold_floats(values: Floats, starts: Integers, rule: Function) -> pa.Array:
     """The same for values with gaps, which are NaN here."""
     kept = np.flatnonzero(~np.isnan(values))
     run = np.searchsorted(starts, kept, side="right") - 1

@@ -141,7 +141,7 @@ def _copy(
                 segment.values[segment.layer[name], rows, columns[0]] if columns[0] >= 0 else np.nan
             )
         return
-    source = np.array(columns)
+    source = np.array(columns, dtype=np.intp)
     have = np.flatnonzero(source >= 0)
     for name, into in values.items():
         part = segment.values[segment.layer[name], rows]

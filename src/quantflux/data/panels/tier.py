@@ -30,7 +30,7 @@ from quantflux.data.panels.manifest import Manifest, State
 from quantflux.data.panels.segment import DamagedSegmentError, Segment, open_segment
 from quantflux.data.panels.shelf import Shelf, TierFullError
 from quantflux.data.panels.snapshot import Snapshot
-from quantflux.data.schema import Dataset
+from quantflux.data.schema import Dataset, datasets
 
 _ATTEMPTS = 3  # other writers and evictions may get in between; after that the store answers
 _REST_SECONDS = 30.0  # after its files failed, the tier leaves a dataset to the store for so long
@@ -170,13 +170,17 @@ class DatasetPanels:
         self._resting_until = self._clock.monotonic() + _REST_SECONDS
         self._adopt(None)
 
+    def expire(self) -> None:
+        """Ask the store for its version at the next read, however recently that was done."""
+        self._checked = -math.inf
+
     def catch_up(self) -> int | None:
-        """Ask the store for its version now, however recently that was done, and drop what changed since.
+        """Bring the panels to the store's version now: drop what changed, to be built when it is next needed.
 
         Returns the version, or None while the tier rests because its files failed.
         """
         with self._lock:
-            self._checked = -math.inf
+            self.expire()
             try:
                 return self._fresh().version
             except QuantfluxError:
@@ -244,6 +248,12 @@ class PanelTier:
                 panels = DatasetPanels(self._store, shelf, self._clock, self._check_seconds)
                 panels = self._datasets.setdefault(dataset.name, panels)
         return panels
+
+    def verify(self) -> dict[str, list[str]]:
+        """Check every byte of all panels; drop damaged segments and return their keys by dataset."""
+        panels = {name: self.of(dataset) for name, dataset in datasets().items()}
+        found = {name: panel.verify() for name, panel in panels.items() if panel is not None}
+        return {name: keys for name, keys in found.items() if keys}
 
     def stored_bytes(self) -> int:
         """Return the bytes that all panels take on disk."""
