@@ -77,6 +77,8 @@ class Server:
 class Connection(_Driver):
     """One session: strict SQL mode, UTC, utf8mb4, text as bytes, all waits bounded."""
 
+    _result: Any
+
     def __init__(self, server: Server) -> None:
         tls: dict[str, Any] = {}
         if server.tls_ca is not None:
