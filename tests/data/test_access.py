@@ -225,6 +225,29 @@ def test_the_last_week_ends_where_asked_and_the_first_is_whole(layer: DataAccess
     assert bars["open"][0] == layer.get_stock_data("000001.SZ", "2023-11-13", "2023-11-13")["open"][0]
 
 
+def test_a_suspended_symbol_ends_its_week_on_its_own_last_day(layer: DataAccessLayer) -> None:
+    rows = daily_bars(["688981.SH"], date(2023, 11, 13), 12)  # Monday; the others trade every day
+    layer.write(DAILY, pa.concat_tables([rows.slice(0, 3), rows.slice(8, 4)]))
+
+    bars = layer.get_stock_data("688981.SH", frequency="1w")
+    late = layer.get_stock_data("688981.SH", "2023-11-17", frequency="1w")
+    panel = layer.panel(["close"], ["688981.SH"], "2023-11-13", "2023-11-24", "1w")
+
+    assert bars.times.astype(str).tolist() == ["2023-11-15", "2023-11-24"]
+    assert late.times.astype(str).tolist() == ["2023-11-24"]
+    assert panel.times.astype(str).tolist() == ["2023-11-19", "2023-11-24"]
+
+
+def test_a_panel_has_the_days_of_the_market_and_the_symbols_of_the_span(layer: DataAccessLayer) -> None:
+    layer.write(DAILY, daily_bars(["688981.SH"], date(2023, 11, 20), 1))
+
+    alone = layer.panel(["close"], ["688981.SH"], "2023-11-19", "2023-11-21")
+    everyone = layer.panel(["close"], None, "2023-11-01", "2023-11-02")
+
+    assert np.isnan(alone["close"][:, 0]).tolist() == [True, False, True]
+    assert everyone.symbols.tolist() == sorted(SYMBOLS[:3])
+
+
 def test_many_weeks_of_many_symbols_are_those_of_each(store: MemoryStore, tmp_path: Path) -> None:
     layer = DataAccessLayer(store, PanelTier(store, tmp_path, clock=CLOCK), clock=CLOCK)
     symbols = [f"{600000 + i}.SH" for i in range(12)]

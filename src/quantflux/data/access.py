@@ -155,15 +155,15 @@ class DataAccessLayer:
         """Return fields as float64 arrays of shape (times, symbols), NaN where there is no row or no value.
 
         Rows are the days (or bars of those days) on which any symbol of the dataset has a row. Columns are the
-        symbols asked for, or all that have rows in the years (months for minutes) that the span touches. Daily
-        fields within one segment are views of the panel tier's memory; they cannot be written to.
+        symbols asked for, or all that have a row in the span. Daily fields within one year are views of the panel
+        tier's memory. None of the arrays can be written to.
         """
         source = _resolved(dataset)
         request = parse_request(
             self.limits, symbols, start, end, frequency, fields, adjust, dataset=source, anchor=anchor
         )
         snapshot = self._reader.snapshot(request.query) if as_of is None else None
-        grid, _ = self._grid(request, snapshot, as_of)
+        grid, _ = self._grid(request, snapshot, as_of, every_day=True)
         return panel_from(grid, request)
 
     def cross_section(
@@ -240,7 +240,7 @@ class DataAccessLayer:
         return bars_from(grid, request, origin)
 
     def _grid(
-        self, request: Request, snapshot: Snapshot | None, as_of: AsOf | None
+        self, request: Request, snapshot: Snapshot | None, as_of: AsOf | None, *, every_day: bool = False
     ) -> tuple[Grid, Provenance]:
         query = request.query
         adjusting = request.adjust is not Adjust.NONE and not set(request.fields).isdisjoint(PRICES)
@@ -252,6 +252,8 @@ class DataAccessLayer:
         if adjusting and request.dataset is DAILY:
             query = replace(query, columns=(*request.fields, FACTOR))
         answer = self._reader.answer(query, snapshot, as_of)
+        if every_day:
+            answer = self._reader.with_every_day(answer, query, as_of)
         block = answer.block
         if adjusting:
             block = self._adjuster.adjusted(block, request.adjust, request.anchor, as_of)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+import numpy as np
 import pyarrow as pa
 
 from quantflux.core.errors import InvalidRequest, UnknownSymbol, Unsupported
@@ -93,16 +94,34 @@ class BlockReader:
         layout = Layout(query.dataset)
         presence = () if layout.presence not in query.dataset.by_name else (layout.presence,)
         columns = tuple(dict.fromkeys((*query.value_columns, *presence)))
-        table, version = self.rows(replace(query, columns=columns), as_of, unknown_too=unknown_too)
         odd = [name for name in query.value_columns if name not in layout.numeric]
         if odd:
             raise InvalidRequest(f"{query.dataset.name}.{odd[0]} is not a number, so it cannot be a panel")
+        table, version = self.rows(replace(query, columns=columns), as_of, unknown_too=unknown_too)
         try:
             block = block_of(table, layout, query.value_columns, query.symbols)
         except NotExactError as reason:
             raise InvalidRequest(f"{reason}; ask for the bars as they are stored") from reason
         self._check_size((len(block.days), len(block.symbols)), layout)
         return Answer(block, version, "store")
+
+    def with_every_day(self, answer: Answer, query: Query, as_of: AsOf | None) -> Answer:
+        """Return an answer whose days are those on which any symbol of the dataset has a row.
+
+        Panels have those already; the store gave only the days of the symbols asked for, so the keys of all the
+        others are read as well.
+        """
+        if answer.tier == "panel" or query.symbols is None:
+            return answer
+        everyone = replace(query, symbols=None, columns=())
+        layout, days = Layout(query.dataset), [answer.block.days]
+        if as_of is None:
+            days += [np.unique(layout.days_of(b)) for b in self._store.iter_batches(everyone, _BATCH_ROWS)]
+        else:
+            days.append(layout.days_of(self.rows(everyone, as_of)[0]))
+        block = answer.block.on_days(np.unique(np.concatenate(days)))
+        self._check_size((len(block.days), len(block.symbols)), layout)
+        return replace(answer, block=block)
 
     def _check_size(self, size: tuple[int, int], layout: Layout) -> None:
         days, symbols = size

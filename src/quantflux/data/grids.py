@@ -21,6 +21,7 @@ from quantflux.data.sessions import RULES, SLOTS, Floats, instants, labels, resa
 
 Mask = npt.NDArray[np.bool_]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = np.int32(-(2**31))
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Grid:
         Returns the boolean array of that shape that says where there are bars. Panels do not need to know.
     minutes : int
         Length of a bar within the day; 0 for days and longer.
+    own_stamps : int32 array of shape [D, N] or None
+        Labels of each symbol's own, where they are not the same for all.
     """
 
     stamps: npt.NDArray[np.integer]
@@ -46,6 +49,7 @@ class Grid:
     values: dict[str, Floats]
     find_rows: Callable[[], Mask]
     minutes: int
+    own_stamps: npt.NDArray[np.int32] | None = None
 
     @cached_property
     def rows(self) -> Mask:
@@ -75,22 +79,23 @@ def grid_of(block: Block, request: Request) -> Grid:
 
 
 def _folded_days(block: Block, values: dict[str, Floats], request: Request) -> Grid:
-    """Fold days into weeks or months, labelled by their last day with rows of any symbol.
+    """Fold days into weeks or months.
 
-    The first is left out if that day lies before the start asked for.
+    In a panel they are labelled by their last day on the block's axis, as rows by the symbol's own last day with a
+    row. What is labelled by a day before the start asked for is left out.
     """
     starts = run_starts(period_starts(request.frequency.period, block.days))
-    ends = np.append(starts[1:], len(block.days))[: len(starts)]
-    labelled = block.days[ends - 1]
-    if len(starts) and request.start is not None and labelled[0] < day_number(day_of(request.start)):
-        cut = ends[0]
-        values = {name: array[cut:] for name, array in values.items()}
-        present, starts, labelled = block.present[cut:], starts[1:] - cut, labelled[1:]
-    else:
-        present = block.present
+    if not len(starts):
+        return Grid(block.days, block.days, block.symbols, values, lambda: block.present, 0)
+    labelled = block.days[np.append(starts[1:], len(block.days)) - 1]
     folded = {name: fold_rows(array, starts, RULES[name]) for name, array in values.items()}
-    rows = np.asarray(np.logical_or.reduceat(present, starts, axis=0) if len(starts) else present[:0])
-    return Grid(labelled, labelled, block.symbols, folded, lambda: rows, 0)
+    have = np.where(block.present, block.days[:, None], _NEVER)
+    own = np.maximum.reduceat(have, starts, axis=0)
+    earliest = _NEVER + 1 if request.start is None else day_number(day_of(request.start))
+    kept = slice(int(labelled[0] < earliest), None)
+    days, own = labelled[kept], own[kept]
+    folded = {name: array[kept] for name, array in folded.items()}
+    return Grid(days, days, block.symbols, folded, lambda: own >= earliest, 0, own)
 
 
 def bars_from(grid: Grid, request: Request, provenance: Provenance) -> Bars:
@@ -108,7 +113,8 @@ def bars_from(grid: Grid, request: Request, provenance: Provenance) -> Bars:
     whole = bool(by_symbol.all())
     counts = by_symbol.sum(axis=1)
     codes = np.repeat(np.arange(len(grid.symbols), dtype=np.int32), counts)
-    stamps = np.broadcast_to(grid.stamps.reshape(-1), shape)
+    every = grid.stamps.reshape(-1) if grid.own_stamps is None else grid.own_stamps.T
+    stamps = np.broadcast_to(every, shape)
     picked = stamps.reshape(-1) if whole else stamps[by_symbol]
     columns = {}
     for name, values in grid.values.items():
@@ -119,7 +125,7 @@ def bars_from(grid: Grid, request: Request, provenance: Provenance) -> Bars:
 
 def _single(grid: Grid, rows: Mask, request: Request, provenance: Provenance) -> Bars:
     flat = rows.reshape(-1)
-    stamps = grid.stamps.reshape(-1)
+    stamps = (grid.stamps if grid.own_stamps is None else grid.own_stamps).reshape(-1)
     values = {name: array.reshape(-1) for name, array in grid.values.items()}
     if not flat.all():
         stamps = stamps[flat]

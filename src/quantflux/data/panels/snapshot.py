@@ -47,6 +47,17 @@ class Block:
         """Where there are rows, shaped like the values."""
         return ~np.isnan(self.values[self.presence]) if self.rows is None else self.rows
 
+    def on_days(self, days: Days) -> Block:
+        """Return it on more days; the new ones have no rows."""
+        if len(days) == len(self.days):
+            return self
+        at = np.searchsorted(days, self.days)
+        values = {}
+        for name, array in self.values.items():
+            values[name] = np.full((len(days), *array.shape[1:]), np.nan)
+            values[name][at] = array
+        return Block(days, self.symbols, values, self.presence)
+
 
 class Snapshot:
     """The segments that cover a span, as of one version. It stays valid whatever happens to the files.
@@ -69,6 +80,20 @@ class Snapshot:
         if len(axes) == 1:
             return axes.pop()
         return tuple(sorted(set().union(*axes)))
+
+    def symbols_within(self, first: int | None, last: int | None) -> tuple[str, ...]:
+        """Return every symbol with a row on these days, sorted."""
+        found = []
+        for segment, rows in self._cuts(first, last):
+            if rows == slice(0, len(segment.days)):
+                found.append(segment.symbols)
+                continue
+            present = ~np.isnan(segment.values[segment.layer[self.layout.presence], rows])
+            columns = np.flatnonzero(present.any(axis=tuple(i for i in range(present.ndim) if i != 1)))
+            whole = len(columns) == len(segment.symbols)
+            found.append(segment.symbols if whole else tuple(segment.symbols[i] for i in columns.tolist()))
+        axes = set(found)
+        return axes.pop() if len(axes) == 1 else tuple(sorted(set().union(*axes)))
 
     def parts(self) -> list[Snapshot]:
         """Return each segment as a snapshot of its own."""
@@ -98,8 +123,8 @@ class Snapshot:
         fields : sequence of str
             Numeric fields of the dataset.
         symbols : tuple of str or None
-            Columns of the result, in this order; None means every symbol of the snapshot. A symbol that has no
-            rows gives a column of NaN.
+            Columns of the result, in this order; None means every symbol with a row on these days. One that has
+            none gives a column of NaN.
         first, last : int or None
             Days since 1970, both inclusive; None for open.
 
@@ -109,7 +134,7 @@ class Snapshot:
             Views of the segment's memory if one segment has it all; copies otherwise.
         """
         names = dict.fromkeys((*fields, self.layout.presence))
-        wanted = self.symbols if symbols is None else symbols
+        wanted = self.symbols_within(first, last) if symbols is None else symbols
         cuts = self._cuts(first, last)
         if len(cuts) == 1 and cuts[0][0].symbols == wanted:
             segment, rows = cuts[0]
