@@ -14,15 +14,15 @@ from tests.cli.conftest import Run
 
 @pytest.fixture
 def symbol(bars_csv: Path) -> str:
-    return str(pl.read_csv(bars_csv)["symbol"][0])
+    return str(pl.read_csv(bars_csv, infer_schema_length=None)["symbol"][0])
 
 
 def test_an_imported_file_can_be_queried_to_the_last_digit(run: Run, bars_csv: Path, symbol: str) -> None:
     imported = run("data", "import", str(bars_csv))
     asked = run("data", "query", symbol, "--format", "csv", "--start", "2024-03-01", "--end", "2024-03-29")
 
-    frame = pl.read_csv(asked.stdout.encode())
-    expected = pl.read_csv(bars_csv).filter(
+    frame = pl.read_csv(asked.stdout.encode(), infer_schema_length=None)
+    expected = pl.read_csv(bars_csv, infer_schema_length=None).filter(
         pl.col("symbol") == symbol,
         pl.col("trade_date").is_between(pl.lit("2024-03-01"), pl.lit("2024-03-29")),
     )
@@ -79,8 +79,8 @@ def test_export_writes_every_row_and_never_replaces_unasked(
     run("data", "export", str(output))
     refused = run("data", "export", str(output), code=1)
 
-    rows = parquet.read_metadata(output).num_rows if suffix == "parquet" else len(pl.read_csv(output))
-    assert rows == len(pl.read_csv(bars_csv))
+    rows = parquet.read_metadata(output).num_rows if suffix == "parquet" else len(pl.read_csv(output, infer_schema_length=None))
+    assert rows == len(pl.read_csv(bars_csv, infer_schema_length=None))
     assert "--force" in refused.stderr
     assert not list(tmp_path.glob("*.part"))
 

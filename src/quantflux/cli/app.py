@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
 from rich.markup import escape
 
 import quantflux
@@ -46,16 +44,12 @@ def root(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set one setting; may be given several times."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")] = False,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """Remember the options that stand before the command's name."""
     context.obj = ConfigRequest(config_file, env, tuple(overrides or ()))
-    level = logging.INFO if verbose else logging.WARNING
-    handler = RichHandler(console=notes, show_path=False, show_time=verbose)
-    logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
 
 
 app.command("demo")(demo.demo)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from quantflux.cli.logs import log_to_stderr
 from quantflux.config import ConfigManager, ConfigRequest, Settings
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def settings_of(context: typer.Context) -> Settings:
-    """Return the settings in force for this command."""
-    return ConfigManager(context.find_object(ConfigRequest)).current
+    """Return the settings in force for this command, and log as they say."""
+    settings = ConfigManager(context.find_object(ConfigRequest)).current
+    log_to_stderr(settings.logging.level, settings.logging.format)
+    return settings
 
 
 @contextmanager

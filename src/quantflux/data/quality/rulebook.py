@@ -258,8 +258,3 @@ RULES: tuple[Rule, ...] = (
         kinds=DAY,
     ),
 )
-
-
-def rule(rule_id: str) -> Rule:
-    """Return a rule by its id (`KeyError` if there is none)."""
-    return {r.id: r for r in RULES}[rule_id]
