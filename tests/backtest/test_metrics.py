@@ -46,6 +46,12 @@ def test_months_agree_with_pandas() -> None:
     np.testing.assert_allclose(list(ours.values()), expected)
 
 
+def test_a_month_of_the_first_row_alone_is_left_out() -> None:
+    times = np.array(["2024-01-31", "2024-02-01"], dtype="datetime64[D]")
+
+    assert monthly_returns(times, np.array([1.0, 2.0])) == {np.datetime64("2024-02"): 1.0}
+
+
 def test_a_comparison_agrees_with_pandas() -> None:
     mine, other = path(3, 0.002), path(4)
     count = 40

@@ -120,7 +120,7 @@ def compare(run: Run, benchmark: Run) -> Comparison:
 
 
 def monthly_returns(times: np.ndarray, equity: np.ndarray) -> dict[np.datetime64, float]:
-    """Return the return of each calendar month; the first counts from the first row's value.
+    """Return the return of each calendar month; the first counts from the first row, and is left out if that is all.
 
     Examples
     --------
@@ -130,6 +130,7 @@ def monthly_returns(times: np.ndarray, equity: np.ndarray) -> dict[np.datetime64
     """
     month = times.astype("datetime64[M]")
     last = np.flatnonzero(np.append(month[1:] != month[:-1], True))
+    last = last[last > 0]
     value = equity[last]
     before = np.concatenate([equity[:1], value[:-1]])
     return dict(zip(month[last], (value / before - 1).tolist(), strict=True))

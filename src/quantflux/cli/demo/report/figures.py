@@ -126,7 +126,8 @@ def _equity(study: Study) -> Figure:
 
 
 def _quantiles(report: FactorReport) -> Figure:
-    curves = report.quantile_curves[::_THIN]
+    begun = np.logical_or.accumulate(~np.isnan(report.quantile_returns), axis=0)
+    curves = np.where(begun, report.quantile_curves, np.nan)[::_THIN]
     last = len(_GROUP_COLOURS) - 1
     names = {0: "@lowest", last: "@highest"}
     data = [

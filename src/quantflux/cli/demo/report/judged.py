@@ -46,7 +46,7 @@ def _table(findings: Findings) -> str:
         both("RankIC 均值", "Mean RankIC"),
         "",
         "ICIR",
-        both("t 值", "t-value"),
+        both("t 值", "t"),
         both("多空年化", "Long-short a year"),
         both("换手", "Turnover"),
         both("纸面 RankIC", "Paper RankIC"),
@@ -73,7 +73,7 @@ def _table(findings: Findings) -> str:
             "careless study would "
             "show, dealing at the day's own close whatever the rules say.",
         ),
-        table(head, rows),
+        table(head, rows, "factors"),
         _left_out(findings),
     )
 

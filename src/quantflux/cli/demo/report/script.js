@@ -48,7 +48,10 @@
     for (const [id, figure] of Object.entries(page.figures)) {
       const { data, layout } = filled(figure);
       layout.font.family = getComputedStyle(document.body).fontFamily;
-      Plotly.react(document.getElementById(id), data, layout, { displayModeBar: false, responsive: true });
+      const place = document.getElementById(id);
+      // On a narrow screen a long legend stands in one column above the plot.
+      if (place.offsetWidth < 480 && layout.showlegend !== false && data.length > 4) layout.height += 110;
+      Plotly.react(place, data, layout, { displayModeBar: false });
     }
   }
 
@@ -77,4 +80,7 @@
   window.addEventListener("beforeprint", () => { before = state.theme; state.theme = "light"; show(); });
   window.addEventListener("afterprint", () => { state.theme = before; show(); });
   show();
+  // Follows the place itself, not the window: a font, a scroll bar or paper can change its width too.
+  const follow = new ResizeObserver((entries) => entries.forEach(({ target }) => Plotly.Plots.resize(target)));
+  Object.keys(page.figures).forEach((id) => follow.observe(document.getElementById(id)));
 })();
