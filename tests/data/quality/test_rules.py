@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantflux.data.quality import RULES, Adjustment, Checker, Context, Severity, rule
+from quantflux.core.errors import InvalidRequest
+from quantflux.data.quality import EVERY_RULE, RULES, Adjustment, Checker, Context, Severity, rule
 from quantflux.data.schema import DAILY, MINUTE
 from tests.data.quality.market import SYMBOLS, clean_daily, clean_minutes, sessions
 
@@ -310,3 +311,10 @@ def test_symbols_are_independent() -> None:
     ]
 
     assert pl.concat(alone).sort("rule", "symbol").equals(whole.sort("rule", "symbol"))
+
+
+def test_rules_are_found_by_id() -> None:
+    assert [rule(r.id) for r in EVERY_RULE] == list(EVERY_RULE)
+    assert len({r.id for r in EVERY_RULE}) == len(EVERY_RULE)
+    with pytest.raises(InvalidRequest, match="there are: unreadable_key"):
+        rule("nonsense")

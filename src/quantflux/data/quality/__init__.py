@@ -4,15 +4,17 @@
 """
 
 from quantflux.data.quality.audit import audit_dataset, stored_adjustment
+from quantflux.data.quality.catalogue import EVERY_RULE, rule
 from quantflux.data.quality.checker import FINDING_SCHEMA, Checked, Checker
 from quantflux.data.quality.ledger import Ledger, Provenance, Run
 from quantflux.data.quality.quarantine import release_rows
 from quantflux.data.quality.reconcile import RECONCILIATION, reconcile
 from quantflux.data.quality.report import QualityReport, RuleCount
-from quantflux.data.quality.rulebook import RULES, rule
+from quantflux.data.quality.rulebook import RULES
 from quantflux.data.quality.rules import Adjustment, Context, Rule, Severity
 
 __all__ = [
+    "EVERY_RULE",
     "FINDING_SCHEMA",
     "RECONCILIATION",
     "RULES",

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from quantflux.data.quality.reconcile import RECONCILIATION
-from quantflux.data.quality.rulebook import RULES
+from quantflux.data.quality.catalogue import EVERY_RULE
 from quantflux.data.quality.rules import Severity
 
 
@@ -72,7 +71,7 @@ class QualityReport:
                 len(self._symbols[r.id]),
                 tuple(self._examples[r.id]),
             )
-            for r in (*RULES, *RECONCILIATION)
+            for r in EVERY_RULE
             if r.id in self._counts
         ]
 

@@ -90,14 +90,13 @@ def _counters(
 ) -> list[pl.Series]:
     """Return `run` (equal rows in a row, this one included) and `age` (rows seen of the symbol)."""
     index = pl.int_range(height, dtype=pl.Int64, eager=True)
-    nothing = pl.repeat(0, height, dtype=pl.Int64, eager=True)
     base = pl.DataFrame(
         {
             "index": index,
             "first": first,
             "block": first | ~copied,
-            "carried_run": nothing.scatter(starts, heads["run"].cast(pl.Int64)),
-            "carried_age": nothing.scatter(starts, heads["age"].cast(pl.Int64)),
+            "carried_run": _at_starts(height, starts, heads["run"]),
+            "carried_age": _at_starts(height, starts, heads["age"]),
             "copied": copied,
         }
     )
@@ -109,3 +108,8 @@ def _counters(
         (pl.col("index") - began + 1 + carried).alias("run"), (pl.col("index") - born + 1 + seen).alias("age")
     )
     return counted.get_columns()
+
+
+def _at_starts(height: int, starts: pl.Series, values: pl.Series) -> pl.Series:
+    """Return zeros with these values at the first row of each symbol (`scatter` writes in place)."""
+    return pl.repeat(0, height, dtype=pl.Int64, eager=True).scatter(starts, values.cast(pl.Int64))

@@ -7,14 +7,15 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from quantflux.core.clock import FixedClock
-from quantflux.core.errors import InvalidData, InvalidRequest
+from quantflux.core.errors import InvalidData, InvalidRequest, StoreUnavailable
 from quantflux.data.adapters.memory import open_store
-from quantflux.data.contract import MarketStore, Query, Span
+from quantflux.data.contract import MarketStore, Query, Span, WriteReceipt
 from quantflux.data.quality import Adjustment, Ledger
-from quantflux.data.schema import DAILY
+from quantflux.data.schema import DAILY, Dataset
 from quantflux.data.sources.files import ImportOptions, ImportReport, inspect_file, run_import
 from tests.data.quality.market import sessions
 from tests.data.sources.files import vendors
@@ -280,3 +281,63 @@ def test_a_file_that_changes_between_plan_and_import_is_settled_anew(
         run_import(plan, store, sessions=sessions(), clock=clock)
 
     assert store.span(DAILY) is None
+
+
+class Dying:
+    """A store that dies at its second write."""
+
+    def __init__(self, store: MarketStore) -> None:
+        self._store = store
+        self._writes = 0
+
+    def write(self, dataset: Dataset, table: pa.Table) -> WriteReceipt:
+        self._writes += 1
+        if self._writes == 2:
+            raise StoreUnavailable("gone")
+        return self._store.write(dataset, table)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_an_import_cut_short_is_finished_by_running_it_again(
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantflux.data.sources.files.run.WRITE_ROWS", 100)
+    bad = market().with_columns(
+        pl.when(pl.int_range(pl.len()) == 3).then(0.0).otherwise(pl.col("low")).alias("low")
+    )
+    path = write(WRITERS["akshare"](bad), tmp_path / "bars.csv")
+    store, ledger = open_store(clock=clock), Ledger(tmp_path / "quality", clock)
+    with pytest.raises(StoreUnavailable):
+        import_file(path, Dying(store), clock, ledger)  # type: ignore[arg-type]
+    held = stored(store).height
+
+    report = import_file(path, store, clock, ledger)
+
+    assert 0 < held < market().height - 1
+    assert report.rows_unchanged == held
+    assert stored(store).height == market().height - 1
+    assert ledger.findings(rule="non_positive_price").height == 1
+    assert [r.finished is None for r in ledger.runs()] == [False, True]
+
+
+def test_large_periods_are_judged_in_groups_with_the_same_result(
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = market().with_columns(
+        pl.when(pl.int_range(pl.len()) % 97 == 3).then(0.0).otherwise(pl.col("low")).alias("low")
+    )
+    path = write(WRITERS["akshare"](bad), tmp_path / "bars.csv")
+    whole, grouped = open_store(clock=clock), open_store(clock=clock)
+    first = import_file(path, whole, clock)
+    monkeypatch.setattr("quantflux.data.sources.files.spill.PART_ROWS", 50)
+    monkeypatch.setattr("quantflux.data.sources.files.spill.FLUSH_ROWS", 90)
+    monkeypatch.setattr("quantflux.data.sources.files.reading.BLOCK_BYTES", 4096)
+
+    second = import_file(path, grouped, clock)
+
+    assert stored(grouped).equals(stored(whole))
+    assert {c.rule: c.count for c in second.quality.by_rule} == {
+        c.rule: c.count for c in first.quality.by_rule
+    }

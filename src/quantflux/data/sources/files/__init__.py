@@ -1,7 +1,7 @@
 """Imports CSV and Parquet files: `inspect_file` says how, `run_import` does it; `import_factors` joins factors."""
 
 from quantflux.data.sources.files.factors import FactorReport, import_factors
-from quantflux.data.sources.files.layouts import Layout, layouts
+from quantflux.data.sources.files.layouts import Layout, known_layouts
 from quantflux.data.sources.files.plan import ImportOptions, ImportPlan, inspect_file
 from quantflux.data.sources.files.run import ImportReport, Progress, run_import
 
@@ -14,6 +14,6 @@ __all__ = [
     "Progress",
     "import_factors",
     "inspect_file",
-    "layouts",
+    "known_layouts",
     "run_import",
 ]

@@ -12,6 +12,10 @@ from typing import Any
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.schema import DAILY, MINUTE, Dataset
 
+_GENERIC = 0.5
+_UNMARKED = 0.4
+"""Below `_GENERIC`: a header that lacks all of a layout's own columns does not say that its units hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -70,7 +74,7 @@ class Match:
 
 
 @cache
-def layouts() -> Mapping[str, Layout]:
+def known_layouts() -> Mapping[str, Layout]:
     """Return the known layouts by name."""
     declared = tomllib.loads(files(__package__).joinpath("layouts.toml").read_text(encoding="utf-8"))
     return {name: _layout(name, entry) for name, entry in declared.items()}
@@ -115,10 +119,10 @@ def match(layout: Layout, header: Sequence[str], *, symbol_in_name: bool) -> Mat
     explained = [h for h in header if h in used or normal_header(h) in layout.known]
     marked = sum(1 for h in by_normal if h in layout.marks)
     score = (len(explained) + marked) / (len(header) + marked) if header and not missing else 0.0
-    if layout.marks and not marked:
-        score *= 0.9
     if layout.generic:
-        score *= 0.5
+        score *= _GENERIC
+    elif layout.marks and not marked:
+        score *= _UNMARKED
     ignored = tuple(h for h in header if h not in used)
     return Match(layout, mapping, ignored, tuple(missing), score)
 
@@ -145,7 +149,7 @@ def recognise(header: Sequence[str], *, symbol_in_name: bool, wanted: str | None
     >>> best.layout.name, best.mapping["close"]
     ('akshare', '收盘')
     """
-    known = layouts()
+    known = known_layouts()
     if wanted is not None:
         if wanted not in known:
             raise InvalidRequest(f"no layout is called {wanted!r}; known: {', '.join(known)}")

@@ -26,7 +26,7 @@ from quantflux.data.sources.files.layouts import Layout, Match, normal_header, r
 from quantflux.data.sources.files.normalise import AMOUNT_UNITS, VOLUME_UNITS, Reading, normalise
 from quantflux.data.sources.files.reading import Opened, batches, open_file
 
-SAMPLE_ROWS = 200_000
+SAMPLE_ROWS = 150_000
 _SYMBOL_IN_NAME = re.compile(
     r"(?i)(?<![0-9a-z])((?:sh|sz|bj)[._]?\d{6}|\d{6}(?:[._](?:sh|ss|sz|bj|xshg|xshe))?)(?![0-9a-z])"
 )

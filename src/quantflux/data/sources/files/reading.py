@@ -31,8 +31,8 @@ MAX_EXPANDED_BYTES = 32 << 30
 MAX_RATIO = 100
 """An archive that expands further is a bomb: bars compress 3 to 20 times."""
 RATIO_APPLIES_ABOVE = 16 << 20
-BLOCK_BYTES = 8 << 20
-BATCH_ROWS = 131_072
+BLOCK_BYTES = 4 << 20
+BATCH_ROWS = 65_536
 _SNIFFED = 1 << 18
 _DELIMITERS = ",;\t|"
 

@@ -41,7 +41,7 @@ from quantflux.data.sources.files.reading import batches
 from quantflux.data.sources.files.spill import Spill
 from quantflux.data.sources.upsert import write_changes
 
-WRITE_ROWS = 400_000
+WRITE_ROWS = 300_000
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the phase ("read" or "store"), rows done, and rows in all if known."""

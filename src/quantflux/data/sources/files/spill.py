@@ -13,8 +13,8 @@ import polars as pl
 
 from quantflux.data.schema import Dataset, TimeKind
 
-FLUSH_ROWS = 500_000
-PART_ROWS = 400_000
+FLUSH_ROWS = 300_000
+PART_ROWS = 250_000
 """A period with more rows than this is judged in groups of symbols."""
 UNDATED = "undated"
 
