@@ -11,7 +11,6 @@ demo: $(STAMP)  ## load a synthetic market, compute factors, backtest, write a r
 
 test: lint $(STAMP)  ## lint, types, import contracts, doctests, tests with coverage
 	rm -f .coverage .coverage.*
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml \
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" --cov --cov-report=term-missing:skip-covered
 
 lint: $(STAMP)

@@ -5,6 +5,7 @@ Settings stop here: the services below take plain values.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -148,7 +149,7 @@ def _place(settings: Settings) -> str:
         "mysql": lambda: (
             f"{settings.store.mysql.host}:{settings.store.mysql.port}/{settings.store.mysql.database}"
         ),
-        "memory": lambda: "process",
+        "memory": lambda: f"process {os.getpid()}",
     }
     return places[settings.store.name]()
 
