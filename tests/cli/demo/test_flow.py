@@ -1,0 +1,121 @@
+"""The main job on a small synthetic market, and on data that lack most of what it has."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from quantflux.cli.demo.flow import minute_view, research
+from quantflux.cli.demo.loading import LAST_DAY, MarketPlan, is_synthetic, own_folder, prepare
+from quantflux.cli.demo.results import Findings
+from quantflux.config import Settings
+from quantflux.core.errors import InvalidRequest, NotFound
+from quantflux.data.schema import DAILY, MINUTE
+from quantflux.data.sources.synthetic import SyntheticMarket
+from quantflux.platform import Platform
+from tests.cli.demo.conftest import PLAN, silent
+
+
+def test_everything_is_found(findings: Findings) -> None:
+    names = [report.name for report in findings.reports]
+
+    assert names == ["reversal_20", "momentum_12_1", "volatility_20", "low_turnover", "size", "value"]
+    assert findings.study is not None
+    assert set(findings.planted) == {"reversal_20", "momentum_12_1", "low_turnover", "value"}
+    assert findings.reports[0].rank_ic_mean > 0.03  # the strongest alpha that was planted
+    assert findings.notes == ()
+
+
+def test_the_overview_counts_what_was_stored(platform: Platform, findings: Findings) -> None:
+    daily = pa.concat_tables(SyntheticMarket(PLAN.seed, 60, PLAN.first_day, LAST_DAY).daily_tables())
+    seen = findings.overview
+
+    assert seen.rows == seen.basic_rows == daily.num_rows
+    assert seen.traded.sum() == daily.num_rows
+    assert seen.symbols == len(set(daily["symbol"].to_pylist()))
+    assert seen.days == len(set(daily["trade_date"].to_pylist()))
+    assert seen.minute_rows == platform.data.get_many(dataset=MINUTE, frequency="1min").to_arrow().num_rows
+
+
+def test_the_look_at_minutes_adds_up(platform: Platform) -> None:
+    view = minute_view(platform.data)
+
+    assert view is not None
+    assert view.share.sum() == pytest.approx(1)
+    assert view.share[:10].mean() > 2 * view.share[100:110].mean()  # the open is busier than before lunch
+    assert (view.symbols, view.days) == (3, 2)
+    day = platform.data.get_stock_data(view.symbol, view.day, view.day).to_arrow()
+    assert view.candles["volume"].sum() == day["volume"][0].as_py()
+    assert len(view.candles["label"]) <= 48
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Platform:
+    """A user's own file: a few months of bars without amounts, factors, valuations, names or minutes."""
+    platform = Platform.open(own_folder(Settings(), tmp_path / "own"))
+    daily = pa.concat_tables(SyntheticMarket(3, 30, date(2025, 5, 6), date(2025, 12, 31)).daily_tables())
+    platform.data.write(DAILY, daily.drop_columns(["amount", "adj_factor"]))
+    return platform
+
+
+def test_bare_bars_go_as_far_as_they_can(bare: Platform) -> None:
+    with bare:
+        found = research(bare.data, "own", silent(), synthetic=False)
+
+    assert {r.name for r in found.reports} == {
+        "reversal_20",
+        "volatility_20",
+        "price_volume_20",
+        "small_value_traded_20",
+    }
+    assert set(found.choice.omitted) == {"momentum_12_1", "value"}
+    assert found.notes == ("already_adjusted", "no_instruments", "no_basics", "no_amount")
+    assert found.planted == {}
+    assert found.minutes is None
+    assert found.study is not None
+    assert np.isfinite(found.study.performance.annual_return)
+
+
+def test_a_folder_without_bars_says_how_to_bring_some(tmp_path: Path) -> None:
+    with (
+        Platform.open(own_folder(Settings(), tmp_path)) as empty,
+        pytest.raises(NotFound, match="data import FILE"),
+    ):
+        research(empty.data, "empty", silent(), synthetic=False)
+
+
+def test_too_few_names_cannot_be_compared(tmp_path: Path) -> None:
+    with Platform.open(own_folder(Settings(), tmp_path)) as platform:
+        market = SyntheticMarket(3, 4, date(2025, 5, 6), date(2025, 12, 31))
+        platform.data.write(DAILY, pa.concat_tables(market.daily_tables()))
+
+        with pytest.raises(InvalidRequest, match="at least 10 symbols and 60 days, found 4 symbols"):
+            research(platform.data, "few", silent(), synthetic=False)
+
+
+def test_an_old_demonstration_is_replaced_and_marked(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    prepare(folder, MarketPlan(seed=1))
+    (folder / "left-over").write_text("old")
+
+    prepare(folder, MarketPlan(seed=2))
+
+    assert [path.name for path in folder.iterdir()] == ["SYNTHETIC.json"]
+    assert json.loads((folder / "SYNTHETIC.json").read_text())["seed"] == 2
+    assert is_synthetic(folder)
+
+
+def test_real_data_are_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "precious.parquet").write_text("years of work")
+
+    with pytest.raises(InvalidRequest, match="did not make"):
+        prepare(tmp_path, MarketPlan())
+
+    assert (tmp_path / "precious.parquet").read_text() == "years of work"
+    with pytest.raises(InvalidRequest, match="is a file"):
+        prepare(tmp_path / "precious.parquet", MarketPlan())
