@@ -380,3 +380,19 @@ def test_a_dataset_made_anew_in_the_same_place(
 
     assert store.read(Query(DAILY)).column("close").to_pylist() == [8.0] * len(DAYS)
     assert store.identity(DAILY) not in ("", before)
+
+
+def test_a_dataset_that_gains_a_column(store: ColumnarStore, reopen: Reopen, root: Path) -> None:
+    younger = replace(DAILY, fields=DAILY.fields[:-1])
+    old, new = bars("600000.SH", DAYS[:2], data=younger), bars("600000.SH", DAYS[2:4])
+    store.write(younger, old)
+    grown = reopen()
+    assert grown.read(Query(DAILY)).column("adj_factor").to_pylist() == [None, None]
+    before = grown.version(DAILY)
+
+    grown.write(DAILY, new)
+
+    assert grown.read(Query(DAILY)).column("adj_factor").to_pylist() == [None, None, 1.0, 1.0]
+    assert grown.changes(DAILY, before).spans == (Span(DAYS[2], DAYS[3]),)
+    assert DeltaTable(root / DAILY.name).to_pyarrow_table().column("adj_factor").null_count == 2
+    assert store.read(Query(younger)).column("close").to_pylist() == [10.0] * 4

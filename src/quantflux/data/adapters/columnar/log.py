@@ -19,7 +19,7 @@ from threading import RLock
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -201,6 +201,22 @@ class DeltaLog:
                     raise
         self._confirm(base.version + 1)
         return base.version + 1
+
+    def extend_schema(self) -> None:
+        """Tell Delta of columns that the dataset has and its table lacks. Old files simply do not hold them."""
+        with self._guard:
+            base = self.snapshot()
+            if self._table is None:
+                return
+            known = {field.name for field in self._table.schema().fields}
+            missing = [field for field in _delta_schema(self._data).fields if field.name not in known]
+            if missing:
+                note = Note(self._clock.now(), None, digest(base.paths))
+                with translated(self.folder, "add columns to"):
+                    self._table.alter.add_columns(
+                        [Field(field.name, field.type, nullable=True) for field in missing],
+                        commit_properties=CommitProperties({NOTE: note.to_json()}, max_commit_retries=0),
+                    )
 
     def checkpoint(self) -> None:
         """Write the live files of the newest version in one piece, so that older entries can be forgotten."""

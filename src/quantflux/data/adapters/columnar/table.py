@@ -53,7 +53,7 @@ class DatasetTable:
         selection = Selection.of(query)
         for _, files in self.by_period(self._files_for(query)):
             for slab in selection.slabs(files, batch_rows):
-                table = read_rows(pieces(files, slab), slab, map).cast(query.schema)
+                table = self.rows(files, slab).cast(query.schema)
                 yield from table.to_batches(max_chunksize=batch_rows)
 
     def aggregate(self, query: Query, aggregation: Aggregation) -> pa.Table:

@@ -64,12 +64,11 @@ class DatasetWriter:
     def upsert(self, rows: pa.Table) -> int:
         """Plan and commit until no rival came between, and return the version that holds the rows."""
         for _ in range(_COMMIT_ATTEMPTS):
-            base = self._table.log.snapshot()
-            plan = plan_upsert(self._data, rows, partial(self._table.open_in, base))
-            if plan.changes_nothing:
-                return base.version
             try:
-                return self._commit(base, plan, self._compression)
+                self._table.log.extend_schema()
+                base = self._table.log.snapshot()
+                plan = plan_upsert(self._data, rows, partial(self._table.open_in, base))
+                return base.version if plan.changes_nothing else self._commit(base, plan, self._compression)
             except VersionConflict:
                 continue
         raise VersionConflict(f"other machines committed to {self._folder} {_COMMIT_ATTEMPTS} times in a row")
