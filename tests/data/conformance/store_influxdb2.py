@@ -25,6 +25,9 @@ TOKEN = os.environ.get("QUANTFLUX_TEST_INFLUXDB2_TOKEN", "")
 
 class InfluxDB2UnderTest(StoreUnderTest):
     name = "influxdb2"
+    entry_point = "influxdb"
+    kill_rounds = 3
+    model_examples = 6
     marks = (
         pytest.mark.influxdb,
         pytest.mark.skipif(not URL, reason="QUANTFLUX_TEST_INFLUXDB2_URL names no server"),

@@ -45,6 +45,9 @@ class StoreUnderTest:
     name: ClassVar[str]
     """Entry-point name; also the test's id."""
 
+    entry_point: ClassVar[str] = ""
+    """The entry-point name, where `name` is only the test's id."""
+
     marks: ClassVar[Sequence[pytest.MarkDecorator]] = ()
     gaps: ClassVar[Mapping[str, Gap]] = {}
     """By test function name, or by name and dataset as in `test_every_dataset[stock_chip]`."""

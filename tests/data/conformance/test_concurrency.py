@@ -94,7 +94,7 @@ class Fleet:
         if path not in self.histories:
             self.histories.append(path)
         task = {
-            "store": self.subject.name,
+            "store": self.subject.entry_point or self.subject.name,
             "options": dict(self.subject.options()),
             "mode": mode,
             "symbols": symbols,

@@ -202,7 +202,7 @@ class InfluxDB2(ProtocolServer):
     def _map(self, call: Call) -> Reply:
         document = call.document
         key = document.pop("database"), document.pop("retention_policy")
-        expect(document, {"orgID": ORG_ID, "bucketID": BUCKET_ID, "default": False}, "mapping")
+        expect(document, {"orgID": ORG_ID, "bucketID": BUCKET_ID, "default": True}, "mapping")
         self.mappings[key] = BUCKET_ID
         return json_reply(201, {"id": "1", **document})
 
@@ -218,6 +218,8 @@ class InfluxDB2(ProtocolServer):
         rest = {k: v for k, v in call.params.items() if k != "db"}
         expect(rest, {"org": ORG, "epoch": "ns", "chunked": "true"}, "parameters")
         expect(set(call.form), {"q", "params"}, "form")
+        known = {database for database, _ in self.mappings} | {"market.quantflux_commits"}
+        expect(call.params["db"] in known, True, f"a mapping of {call.params['db']} exists")
         body = self.answer(
             call.form["q"], json.loads(call.form["params"]), b'{"results":[{"statement_id":0}]}\n'
         )

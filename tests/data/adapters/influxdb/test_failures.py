@@ -237,7 +237,7 @@ def test_a6_an_error_with_status_200_is_raised(
     text = f'SELECT mean("close") FROM {source} WHERE time >= $low AND time <= $high GROUP BY time(1s)'
 
     with pytest.raises(InvalidRequest, match="max-select-buckets"):
-        store._reader.ask(Statement(text, {"low": 0, "high": 2 * 10**18}), {"mean": pa.float64()})
+        store._reader.ask(DAILY.name, Statement(text, {"low": 0, "high": 2 * 10**18}), {"mean": pa.float64()})
 
 
 def test_a7_grouping_by_time_without_both_bounds_is_never_sent() -> None:

@@ -33,7 +33,7 @@ _TYPES = {"time": pa.int64(), "first": pa.date32(), "last": pa.date32(), "rows":
 class Asks(Protocol):
     """What the log reads through: `Reader.ask`."""
 
-    def __call__(self, statement: Statement, types: Mapping[str, pa.DataType]) -> pa.Table:
+    def __call__(self, measurement: str, statement: Statement, types: Mapping[str, pa.DataType]) -> pa.Table:
         """Return the whole answer to a statement, in these types; no rows if there is nothing."""
 
 
@@ -58,7 +58,7 @@ class CommitLog:
 
     def versions_readable(self) -> None:
         """Ask any version, for the errors that this may raise."""
-        self._ask(Statement(f'SELECT count("rows") FROM {self._source}'), {"count": pa.int64()})  # noqa: S608
+        self._ask(MEASUREMENT, Statement(f'SELECT count("rows") FROM {self._source}'), {"count": pa.int64()})  # noqa: S608
 
     def changes(self, data: Dataset, since: int) -> Changes:
         """Return the days touched by commits after the first `since`, and by a few before."""
@@ -86,7 +86,7 @@ class CommitLog:
         values: Mapping[str, Any] | None = None,
     ) -> pa.Table:
         text = f'SELECT {what} FROM {self._source} WHERE "dataset" = $dataset{condition}{tail}'  # noqa: S608
-        return self._ask(Statement(text, {"dataset": data.name, **(values or {})}), types)
+        return self._ask(MEASUREMENT, Statement(text, {"dataset": data.name, **(values or {})}), types)
 
 
 def merged(spans: list[Span]) -> tuple[Span, ...]:

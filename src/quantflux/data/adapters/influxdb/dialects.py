@@ -164,6 +164,8 @@ _ONE = Dialect(
     reports_bytes=True,
 )
 
+# Each bucket is the default of a database name of its own: SHOW TAG VALUES of 2.x looks at the default bucket of a
+# database only, whatever its FROM says.
 _TWO = Dialect(
     name="2",
     source='"{policy}"."{measurement}"',
@@ -193,9 +195,9 @@ _TWO = Dialect(
             document={
                 "orgID": "{org_id}",
                 "bucketID": "{bucket_id}",
-                "database": "{database}",
+                "database": "{database}.{policy}",
                 "retention_policy": "{policy}",
-                "default": False,
+                "default": True,
             },
             fine=_EXISTS,
         ),
@@ -209,7 +211,7 @@ _TWO = Dialect(
     query=Template(
         "POST",
         "/query",
-        params={"db": "{database}", "org": "{org}", "epoch": "ns", "chunked": "true"},
+        params={"db": "{database}.{policy}", "org": "{org}", "epoch": "ns", "chunked": "true"},
         headers={"Accept": "application/json"},
         form={"q": "{statement}", "params": "{values}"},
     ),

@@ -34,8 +34,10 @@ class Reader:
         self._places = places
         self._clock = clock
 
-    def ask(self, statement: Statement, types: Types) -> pa.Table:
-        """Return a statement's whole answer; an empty table if what it asks for does not exist yet.
+    def ask(self, measurement: str, statement: Statement, types: Types) -> pa.Table:
+        """Return the whole answer to a statement about a measurement.
+
+        The table is empty if what is asked for does not exist yet.
 
         Raises
         ------
@@ -44,7 +46,7 @@ class Reader:
         StoreUnavailable, StoreCorrupt, AccessDenied, StoreError
             As the server answered, or did not.
         """
-        request = self._dialect.ask(statement.text, statement.values, self._places.settings(""))
+        request = self._dialect.ask(statement.text, statement.values, self._places.settings(measurement))
         empty = pa.schema(list(types.items())).empty_table()
 
         def receive(response: httpx.Response, chunks: Iterator[bytes]) -> list[pa.Table]:
@@ -68,19 +70,19 @@ class Reader:
 
     def tag_values(self, data: Dataset, tag: str) -> list[str]:
         """Return the values of a tag, sorted."""
-        answer = self.ask(statements.tag_values(self._places.source(data.name), tag), _KEY_VALUE)
+        answer = self.ask(data.name, statements.tag_values(self._places.source(data.name), tag), _KEY_VALUE)
         return sorted(set(answer.column("value").to_pylist()))
 
     def edge(self, data: Dataset, *, last: bool) -> int | None:
         """Return the time of the first or last row in nanoseconds, None if there are no rows."""
         statement = statements.edge(self._places.source(data.name), data, last=last)
-        answer = self.ask(statement, {"time": pa.int64(), statements.marker(data): pa.string()})
+        answer = self.ask(data.name, statement, {"time": pa.int64(), statements.marker(data): pa.string()})
         return int(answer.column("time")[0].as_py()) if answer.num_rows else None
 
     def _page(self, query: Query, page: Page) -> pa.Table:
-        source = self._places.source(query.dataset.name)
-        statement = statements.select_rows(source, query.dataset, query.value_columns, page)
-        return self.ask(statement, column_types(query.dataset, query.value_columns))
+        data, columns = query.dataset, query.value_columns
+        statement = statements.select_rows(self._places.source(data.name), data, columns, page)
+        return self.ask(data.name, statement, column_types(data, columns))
 
     def _rows_a_key(self, data: Dataset) -> int:
         rows = 1
