@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import multiprocessing
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -26,6 +28,7 @@ from quantflux.data.adapters.columnar import open_store as open_columnar
 from quantflux.data.adapters.memory import MemoryStore, open_store
 from quantflux.data.contract import Query
 from quantflux.data.panels import PanelTier
+from quantflux.data.panels.manifest import DatasetFolder
 from quantflux.data.schema import DAILY, DAILY_BASIC, Dataset
 from tests.data.market_tables import daily_bars, table_of
 
@@ -266,6 +269,27 @@ def test_threads_share_one_tier(layer: DataAccessLayer) -> None:
 
     assert counts == [[len(SYMBOLS) * 3 * 365] * 5] * 4
     assert answers_rightly(layer, "panel")
+
+
+def test_a_lock_on_a_deleted_file_protects_nothing_and_is_taken_again(tmp_path: Path) -> None:
+    folder = DatasetFolder(tmp_path / "panels")
+    waiting, entered = threading.Event(), threading.Event()
+
+    def wait_for_it() -> None:
+        waiting.set()
+        with folder.lock():
+            entered.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with contextlib.ExitStack() as second:
+            with folder.lock():
+                pool.submit(wait_for_it)
+                waiting.wait(10)
+                time.sleep(0.1)  # let it block on the file that is about to go
+                shutil.rmtree(folder.path)
+                second.enter_context(folder.lock())
+            assert not entered.wait(0.3)
+        assert entered.wait(10)
 
 
 def read_all(root: Path, barrier: object, results: object) -> None:

@@ -90,7 +90,13 @@ def _high(part: Floats, into: Floats) -> None:
 
 
 def _count(part: Floats, into: Floats) -> None:
-    into[:] = len(part) - np.isnan(part).sum(axis=0)
+    # A sum is NaN if any value is. Summing is four times faster than counting, and most columns have no gaps.
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.add.reduce(part, axis=0, out=into)
+    holes = np.isnan(into)
+    into[:] = len(part)
+    if holes.any():
+        into[holes] -= np.isnan(part[:, holes]).sum(axis=0)
 
 
 def _sum(part: Floats, into: Floats) -> None:
