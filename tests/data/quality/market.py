@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -13,10 +14,12 @@ SYMBOLS = ("000001.SZ", "300750.SZ", "600519.SH", "688981.SH", "920047.BJ")
 START, END = date(2023, 1, 3), date(2024, 12, 31)
 
 
+@cache
 def sessions(start: date = date(1990, 12, 19), end: date = date(2025, 12, 31)) -> np.ndarray:
     return TradingCalendar.for_exchange("SSE").sessions(start, end)
 
 
+@cache
 def clean_daily(
     symbols: tuple[str, ...] = SYMBOLS, start: date = START, end: date = END, seed: int = 7
 ) -> pl.DataFrame:
@@ -50,6 +53,7 @@ def clean_daily(
     return pl.concat(frames)
 
 
+@cache
 def clean_minutes(symbol: str = "600519.SH", days: int = 2, start: date = date(2024, 6, 3)) -> pl.DataFrame:
     """One-minute bars labelled by their close, 240 a day."""
     labels = [*range(571, 691), *range(781, 901)]

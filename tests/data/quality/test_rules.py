@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantflux.core.clock import FixedClock
 from quantflux.core.errors import InvalidRequest
-from quantflux.data.quality import EVERY_RULE, RULES, Adjustment, Checker, Context, Severity, rule
-from quantflux.data.schema import DAILY, MINUTE
+from quantflux.data.quality import EVERY_RULE, RULES, Adjustment, Checker, Context, Severity, latest_day, rule
+from quantflux.data.schema import DAILY, MINUTE, conform
 from tests.data.quality.market import SYMBOLS, clean_daily, clean_minutes, sessions
 
 CONTEXT = Context(DAILY, sessions(), latest=date(2025, 6, 30))
@@ -96,6 +97,8 @@ FAULTS = (
     Fault("non_positive_price", _set(low=0.0)),
     Fault("non_positive_price", _set(open=-3.0)),
     Fault("negative_volume", _set(volume=-100.0)),
+    Fault("absurd_value", _set(volume=1e300)),
+    Fault("absurd_value", _set(high=1e9)),
     Fault("ohlc_order", _scale(low=1.2)),
     Fault("ohlc_order", _scale(high=0.8)),
     Fault("ohlc_order", _scale(close=1.1)),
@@ -258,7 +261,7 @@ def test_limits_follow_board_and_date(symbol: str, day: date, move: float, breac
     assert rules == (["limit_breach"] if breach else [])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(st.integers(1, 2400), min_size=0, max_size=6, unique=True), st.integers(0, 5))
 def test_batches_find_what_the_whole_finds(cuts: list[int], shift: int) -> None:
     frame = _drop(_copy_previous(_jump(clean_daily(), 700 + shift), 40), 1500).sort("trade_date", "symbol")
@@ -318,3 +321,37 @@ def test_rules_are_found_by_id() -> None:
     assert len({r.id for r in EVERY_RULE}) == len(EVERY_RULE)
     with pytest.raises(InvalidRequest, match="there are: unreadable_key"):
         rule("nonsense")
+
+
+VALUES = st.one_of(
+    st.floats(),
+    st.none(),
+    st.sampled_from([0.0, -0.0, 1e-300, 1e19, 2.0**63, 10.0, 10.01, 1000.0]),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*SYMBOLS, None]),
+            st.dates(date(1985, 1, 1), date(2045, 1, 1))
+            | st.sampled_from([date(2024, 3, 5), date(2024, 3, 6), None]),
+            *[VALUES] * 7,
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_whatever_comes_in_only_storable_rows_are_kept(rows: list[tuple[object, ...]]) -> None:
+    clock = FixedClock(datetime(2025, 6, 29, 3, tzinfo=UTC))
+    names = ("symbol", "trade_date", "open", "high", "low", "close", "volume", "amount", "adj_factor")
+    schema = {n: pl.Float64() for n in names} | {"symbol": pl.String(), "trade_date": pl.Date()}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+
+    checked = Checker(Context(DAILY, sessions(), latest=latest_day(DAILY, clock))).check(frame)
+
+    stored = conform(DAILY, checked.kept.with_columns(pl.col("volume").cast(pl.Int64)).to_arrow(), clock)
+    assert stored.num_rows + checked.quarantined_rows == frame.height
+    quarantined = checked.findings.filter((pl.col("severity") == "quarantine") & (pl.col("cell") == ""))
+    assert quarantined.height == checked.quarantined_rows

@@ -11,7 +11,7 @@ from quantflux.data.quality.quarantine import release_rows
 from quantflux.data.quality.reconcile import RECONCILIATION, reconcile
 from quantflux.data.quality.report import QualityReport, RuleCount
 from quantflux.data.quality.rulebook import RULES
-from quantflux.data.quality.rules import Adjustment, Context, Rule, Severity
+from quantflux.data.quality.rules import Adjustment, Context, Rule, Severity, latest_day
 
 __all__ = [
     "EVERY_RULE",
@@ -30,6 +30,7 @@ __all__ = [
     "Run",
     "Severity",
     "audit_dataset",
+    "latest_day",
     "reconcile",
     "release_rows",
     "rule",

@@ -8,14 +8,14 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from quantflux.core.clock import Clock, trading_date
+from quantflux.core.clock import Clock
 from quantflux.core.errors import Unsupported
 from quantflux.data.contract import MarketStore, Query, Span
 from quantflux.data.quality.checker import Checker
 from quantflux.data.quality.ledger import Ledger
 from quantflux.data.quality.reconcile import reconcile
 from quantflux.data.quality.report import QualityReport
-from quantflux.data.quality.rules import Adjustment, Context
+from quantflux.data.quality.rules import Adjustment, Context, latest_day
 from quantflux.data.schema import DAILY, MINUTE, Dataset, TimeKind
 
 GROUP = 1_000
@@ -74,7 +74,7 @@ def audit_dataset(
     report = QualityReport()
     if adjustment is None:
         adjustment = stored_adjustment(ledger, dataset)
-    latest = trading_date(clock.now()) + timedelta(days=1)
+    latest = latest_day(dataset, clock)
     context = Context(dataset, sessions, adjustment, listed or {}, latest)
     run = ledger.begin(dataset.name, "audit", "audit", {"adjustment": adjustment.value}) if ledger else None
     for query in _queries(store, dataset, symbols, start, end):

@@ -13,6 +13,10 @@ DAY, MINUTE = (TimeKind.DAY,), (TimeKind.MINUTE,)
 STALE_RUN = 3
 """Rows with identical prices and volume from which on they look copied."""
 TICK = 0.01
+LARGEST_PRICE = 1e7
+"""Yuan. Backward-adjusted prices reach hundreds of thousands."""
+LARGEST_VOLUME = 1e13
+"""Shares. The busiest day of the busiest share had some 1e10."""
 
 
 def _incomplete(names: tuple[str, ...]) -> pl.Expr:
@@ -145,6 +149,13 @@ RULES: tuple[Rule, ...] = (
         ("volume",),
     ),
     Rule(
+        "absurd_value",
+        "has a price or volume beyond anything a market has seen",
+        Severity.QUARANTINE,
+        lambda _: (pl.max_horizontal(*PRICES) > LARGEST_PRICE) | (pl.col("volume") > LARGEST_VOLUME),
+        BARS,
+    ),
+    Rule(
         "ohlc_order",
         "has a low above, or a high below, another price of the bar",
         Severity.QUARANTINE,
@@ -163,7 +174,7 @@ RULES: tuple[Rule, ...] = (
         "bad_amount",
         "has an amount that is negative or infinite, or not a number",
         Severity.QUARANTINE,
-        lambda _: (pl.col("amount") < 0) | pl.col("amount").is_infinite() | pl.col("amount").is_nan(),
+        lambda _: (pl.col("amount") < 0) | ~pl.col("amount").is_finite(),
         ("amount",),
         cell="amount",
         needs=("amount",),

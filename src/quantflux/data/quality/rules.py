@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 import numpy as np
 import polars as pl
 
+from quantflux.core.clock import Clock, trading_date
 from quantflux.data.schema import Dataset, TimeKind
 
 
@@ -121,3 +122,9 @@ class Rule:
             and not (self.raw_only and context.adjustment.by_vendor)
             and all(name in columns for name in self.needs)
         )
+
+
+def latest_day(dataset: Dataset, clock: Clock) -> date:
+    """Return the last day that rows may be dated: tomorrow for days, as stores allow; today for minutes."""
+    today = trading_date(clock.now())
+    return today + timedelta(days=1) if dataset.kind is TimeKind.DAY else today

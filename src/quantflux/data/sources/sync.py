@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ import polars as pl
 from quantflux.core.clock import Clock, trading_date
 from quantflux.core.errors import InvalidRequest, RateLimited, SourceUnavailable, Unsupported
 from quantflux.data.contract import MarketStore, Query
-from quantflux.data.quality import Checker, Context, Ledger, Provenance, QualityReport
+from quantflux.data.quality import Checker, Context, Ledger, Provenance, QualityReport, latest_day
 from quantflux.data.schema import DAILY, MINUTE, Dataset, TimeKind
 from quantflux.data.sources.contract import Batch, CanFetchMinutes, Source
 from quantflux.data.sources.upsert import write_changes
@@ -154,7 +154,7 @@ class _Sync:
         self.clock = clock
         self.ledger = ledger
         self.full = full
-        latest = trading_date(clock.now()) + timedelta(days=1)
+        latest = latest_day(dataset, clock)
         self.checker = Checker(Context(dataset, sessions, latest=latest))
         self._pending: list[tuple[Batch, pl.DataFrame]] = []
         self._failures_in_a_row = 0

@@ -105,7 +105,7 @@ def test_damage_late_in_a_file_stores_nothing(tmp_path: Path, clock: FixedClock)
     assert store.span(DAILY) is None
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9))
 def test_flipped_bytes_in_parquet_never_escape_as_foreign_errors(
     seed: int, tmp_path: Path, clock: FixedClock
@@ -125,7 +125,7 @@ def test_flipped_bytes_in_parquet_never_escape_as_foreign_errors(
         assert store.span(DAILY) is None
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=400), headed=st.booleans())
 def test_arbitrary_bytes_are_refused_or_read_never_worse(
     data: bytes, headed: bool, tmp_path: Path, clock: FixedClock

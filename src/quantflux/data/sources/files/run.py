@@ -14,16 +14,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from quantflux.core.clock import Clock, trading_date
+from quantflux.core.clock import Clock
 from quantflux.core.errors import InvalidData
 from quantflux.data.contract import MarketStore, Span
-from quantflux.data.quality import Adjustment, Checker, Context, Ledger, QualityReport
+from quantflux.data.quality import Adjustment, Checker, Context, Ledger, QualityReport, latest_day
 from quantflux.data.schema import TimeKind
 from quantflux.data.sources.files.evidence import Evidence
 from quantflux.data.sources.files.minutes import closing_labels
@@ -224,7 +224,7 @@ class _Import:
 
     def _judge_and_write(self, spill: Spill, settled: Settled) -> None:
         data = self.plan.dataset
-        latest = trading_date(self.clock.now()) + timedelta(days=1)
+        latest = latest_day(data, self.clock)
         checker = Checker(Context(data, self.sessions, settled.adjustment, self.listed, latest))
         done = 0
         for part in spill.parts():
