@@ -131,6 +131,15 @@ def test_v1s_later_days_are_chained_to_our_factors(v1_daily: V1, open_mysql: Ope
     assert found.column("adj_factor").to_pylist() == [8.0, 8.0, 16.0]
 
 
+def test_writing_over_an_event_keeps_the_chain(v1_daily: V1, open_mysql: OpenStore) -> None:
+    store = open_mysql()
+    store.write(DAILY, changed(bars("600519.SH", [date(2024, 1, 4)], 845.0), adj_factor=8.0))
+
+    found = store.read(Query(DAILY, ("600519.SH",), columns=("adj_factor",)))
+
+    assert found.column("adj_factor").to_pylist() == [4.0, 4.0, 8.0]
+
+
 def test_a_first_write_starts_behind_v1s_version(v1_daily: V1, open_mysql: OpenStore) -> None:
     store = open_mysql()
     before = store.version(DAILY)

@@ -21,7 +21,7 @@ from quantflux.data.adapters.mysql.layout import Storage, Stored
 from quantflux.data.adapters.mysql.literals import Target, literals
 from quantflux.data.adapters.mysql.read import Reading, read_batches
 from quantflux.data.adapters.mysql.tables import ADJUSTMENTS, DAILY
-from quantflux.data.adapters.mysql.wire import Wire
+from quantflux.data.adapters.mysql.wire import Wire, wire
 from quantflux.data.adapters.mysql.write import Batch, Literal, upsert
 from quantflux.data.contract import Query
 
@@ -53,6 +53,7 @@ _SIDES = pa.schema(
         "close": pa.float64(),
         "adj_factor": pa.float64(),
         KNOWN: pa.bool_(),
+        "pre_close": pa.float64(),
     }
 )
 
@@ -109,16 +110,22 @@ def write_daily(connection: Connection, batch: Batch, columns: dict[str, Literal
 
 
 def _sequence(connection: Connection, batch: Batch) -> _Sequence:
-    names = _SIDES.names[:-1]
-    own = batch.rows.select(names).append_column(KNOWN, pa.array([True] * batch.rows.num_rows))
-    own = own.cast(_SIDES).append_column("ours", pa.array(np.ones(own.num_rows, dtype=bool)))
-    stored = _stored(connection, batch)
     keys = ["symbol", "trade_date"]
-    if stored.num_rows:
-        stored = stored.join(own.select(keys), keys, join_type="left anti").select(_SIDES.names)
-    stored = stored.append_column("ours", pa.array(np.zeros(stored.num_rows, dtype=bool)))
-    rows = pa.concat_tables([own, stored]).combine_chunks()
-    if stored.num_rows:
+    own = batch.rows.select([*keys, "close", "adj_factor"])
+    own = own.append_column(KNOWN, pa.array(np.ones(own.num_rows, dtype=bool)))
+    stored = _stored(connection, batch)
+    beside = stored.num_rows > 0
+    if beside:  # joins lose the order, which is mended below
+        own = own.join(stored.select([*keys, "pre_close"]), keys, join_type="left outer")
+        stored = stored.join(own.select(keys), keys, join_type="left anti")
+    else:
+        own = own.append_column("pre_close", pa.nulls(own.num_rows, pa.float64()))
+    parts = [
+        part.select(_SIDES.names).cast(_SIDES).append_column("ours", pa.array(np.full(part.num_rows, mine)))
+        for part, mine in ((own, True), (stored, False))
+    ]
+    rows = pa.concat_tables(parts).combine_chunks()
+    if beside:
         rows = rows.sort_by([(key, "ascending") for key in keys])
     return _Sequence(rows, rows.column("ours").to_numpy(zero_copy_only=False), _previous_closes(rows))
 
@@ -133,13 +140,14 @@ def _stored(connection: Connection, batch: Batch) -> pa.Table:
         for row in connection.rows(statement, (symbols, day))
     ]
     query = Query(batch.data, tuple(symbols), span["min"], span["max"], ("close",))
-    reading = Reading(query, DAILY, batch.layout, ADJUSTMENT_WIRES, ADJUSTMENT_JOIN)
-    inside = [table.select(_SIDES.names) for table in read_batches(connection, reading, 1 << 16)]
+    before = wire("pre_close", batch.layout["pre_close"], pa.float64())
+    reading = Reading(query, DAILY, batch.layout, (*ADJUSTMENT_WIRES, before), ADJUSTMENT_JOIN)
+    inside = [table.select(_SIDES.names).cast(_SIDES) for table in read_batches(connection, reading, 1 << 16)]
     return pa.concat_tables([_as_table(sides), *inside])
 
 
 def _as_table(rows: list[Row]) -> pa.Table:
-    columns: list[list[object]] = [[], [], [], [], []]
+    columns: list[list[object]] = [[], [], [], [], [], []]
     for code, day, close, factor, known in rows:
         if close is None:
             continue
@@ -149,6 +157,7 @@ def _as_table(rows: list[Row]) -> pa.Table:
             float(close),
             factor and float(factor),
             known == b"1",
+            None,
         )
         for column, cell in zip(columns, cells, strict=True):
             column.append(cell)
@@ -156,16 +165,25 @@ def _as_table(rows: list[Row]) -> pa.Table:
 
 
 def _previous_closes(rows: pa.Table) -> np.ndarray:
+    """Return each row's previous close in its own terms.
+
+    After a row of v1's, whose factor is not known, the previous close that v1 was given stays; without one the two
+    rows are taken to be in the same terms.
+    """
     close = rows.column("close").to_numpy()
     factor = rows.column("adj_factor").to_numpy()  # NaN where there is none
+    given = rows.column("pre_close").to_numpy()
     symbols = rows.column("symbol").combine_chunks()
     previous = np.full(len(close), np.nan)
     if len(close) > 1:
         same = pc.equal(symbols.slice(1), symbols.slice(0, len(symbols) - 1)).to_numpy(zero_copy_only=False)
         with np.errstate(over="ignore"):
             ratio = factor[:-1] / factor[1:]
-            previous[1:] = np.where(same, close[:-1] * np.where(np.isnan(ratio), 1.0, ratio), np.nan)
-    return previous
+            here = close[:-1] * np.where(np.isnan(ratio), 1.0, ratio)
+        here = np.where(np.isnan(ratio) & ~np.isnan(given[1:]), given[1:], here)
+        previous[1:] = np.where(same, here, np.nan)
+    known: np.ndarray = np.where(np.isnan(previous), given, previous)  # a stock's first row keeps what v1 had
+    return known
 
 
 def _derived(batch: Batch, sequence: _Sequence, which: np.ndarray) -> dict[str, Literal]:

@@ -161,7 +161,7 @@ def _decimals(array: pa.Array, target: Target) -> pa.Array:
             (np.abs(units) < _EXACT)
             & (np.abs(back) < _EXACT)
             & (back == numbers)
-            & ~np.signbit(numbers * (numbers == 0))
+            & ~((numbers == 0) & np.signbit(numbers))
         )
     fast = pa.array(np.where(easy, units, 0).astype(np.int64)).cast(pa.decimal128(38, 0))
     result = pa.Array.from_buffers(pa.decimal128(38, target.stored.scale), len(fast), fast.buffers())
