@@ -132,6 +132,8 @@ def test_many_row_groups(store: ColumnarStore, monkeypatch: pytest.MonkeyPatch) 
     for symbols, start, end in (
         (None, None, None),
         (SYMBOLS[3:5], DAYS[1], DAYS[2]),
+        (SYMBOLS[2:9:2], None, None),
+        (SYMBOLS, None, None),
         (None, DAYS[2], DAYS[2]),
         (SYMBOLS[:1], None, DAYS[0]),
     ):
@@ -145,6 +147,7 @@ def test_many_row_groups(store: ColumnarStore, monkeypatch: pytest.MonkeyPatch) 
         expected = table.filter(pa.array(wanted))
         assert store.read(query).equals(expected)
         batches = list(store.iter_batches(query, 5))
+        assert sum(batch.num_rows for batch in batches) == expected.num_rows
         keyed = pa.Table.from_batches(batches).sort_by([("symbol", "ascending"), ("bar_time", "ascending")])
         assert keyed.equals(expected)
 

@@ -35,7 +35,7 @@ def sabotage(root: Path, call: str, fault: str, number: int, on: Path | None = N
     """
     said, trace = root.parent / "said", root.parent / "trace"
     said.unlink(missing_ok=True)
-    tracer = [require("strace", "strace"), "-f", "-qq", "--seccomp-bpf", "-o", trace]
+    tracer = [require("strace", "strace"), "-f", "-qq", "-o", trace]
     tracer += ["-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={number}"]
     tracer += [] if on is None else ["-P", on]
     subprocess.run(

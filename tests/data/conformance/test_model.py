@@ -79,11 +79,12 @@ def machine(subject: StoreUnderTest) -> type[RuleBasedStateMachine]:
 
             assert found.equals(rows_of(selected(self.model, names, first, last)))
 
-        @rule(batch_rows=st.sampled_from([1, 7, 1000]))
-        def stream(self, batch_rows: int) -> None:
-            batches = list(self.store.iter_batches(Query(DAILY), batch_rows))
-            together = pa.Table.from_batches(batches, DAILY.schema)
-            assert together.sort_by([(name, "ascending") for name in DAILY.key]).equals(rows_of(self.model))
+        @rule(names=st.none() | symbols, batch_rows=st.sampled_from([1, 7, 1000]))
+        def stream(self, names: list[str] | None, batch_rows: int) -> None:
+            query = Query(DAILY, None if names is None else tuple(names))
+            together = pa.Table.from_batches(self.store.iter_batches(query, batch_rows), DAILY.schema)
+            expected = rows_of(selected(self.model, names, None, None))
+            assert together.sort_by([(name, "ascending") for name in DAILY.key]).equals(expected)
 
         @rule(data=st.data())
         def read_earlier(self, data: st.DataObject) -> None:

@@ -73,10 +73,11 @@ class Selection:
         return self.symbols is None or bool(self.symbols_in(group))
 
     def symbols_in(self, group: GroupBounds) -> tuple[str, ...]:
-        """Return the symbols asked for by name that lie between a group's first and last."""
+        """Return the symbols asked for by name that may lie in a group."""
         symbols = self.symbols or ()
-        start = bisect_left(symbols, group.first_symbol)
-        return symbols[start : bisect_right(symbols, group.last_symbol)]
+        first = max(bisect_left(symbols, group.first_symbol), bisect_right(symbols, self.after_symbol))
+        last = min(bisect_right(symbols, group.last_symbol), bisect_right(symbols, self.last_symbol))
+        return symbols[first:last]
 
     def covers_time(self, group: GroupBounds) -> bool:
         """Whether no row of the group is too early or too late."""
