@@ -71,6 +71,7 @@ class ProtocolServer:
         self.written: list[str] = []
         self.answers: dict[str, bytes] = {}
         self.refusals: list[Reply] = []
+        self.place_refusals: list[Reply] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
@@ -179,6 +180,8 @@ class InfluxDB2(ProtocolServer):
 
     def _make_bucket(self, call: Call) -> Reply:
         expect(call.headers["content-type"], "application/json", "Content-Type")
+        if self.place_refusals:
+            return self.place_refusals.pop()
         document = call.document
         (rule,) = document.pop("retentionRules")
         shard = rule.pop("shardGroupDurationSeconds")
@@ -203,6 +206,9 @@ class InfluxDB2(ProtocolServer):
         document = call.document
         key = document.pop("database"), document.pop("retention_policy")
         expect(document, {"orgID": ORG_ID, "bucketID": BUCKET_ID, "default": True}, "mapping")
+        if key in self.mappings:
+            reason = "another DBRP mapping with same orgID, db, and rp exists"
+            return json_reply(400, {"code": "invalid", "message": reason})
         self.mappings[key] = BUCKET_ID
         return json_reply(201, {"id": "1", **document})
 
@@ -248,6 +254,8 @@ class InfluxDB3(ProtocolServer):
 
     def _make(self, call: Call) -> Reply:
         expect(set(call.document), {"db"}, "document")
+        if self.place_refusals:
+            return self.place_refusals.pop()
         if call.document["db"] in self.databases:
             return Reply(409, b"attempted to create a resource that already exists")
         self.databases.add(call.document["db"])

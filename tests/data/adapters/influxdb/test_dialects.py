@@ -18,6 +18,7 @@ from quantflux.core.errors import (
     InvalidRequest,
     OutcomeUnknown,
     PartialWrite,
+    StoreError,
     StoreFull,
     StoreUnavailable,
 )
@@ -112,6 +113,21 @@ def test_what_exists_already_is_left_alone(
     again = open_influxdb(server.url, dialect=other, database="market", org=ORG, token=TOKEN)
 
     assert again.write(DAILY, ROWS).rows == 2
+
+
+def test_a_refused_place_is_not_taken_for_refused_rows(
+    store: InfluxDBAdapter, server: ProtocolServer
+) -> None:
+    no = Reply(400, b'{"code":"invalid","message":"no more buckets on this plan"}')
+    server.place_refusals.append(no)
+
+    with pytest.raises(
+        StoreError, match="did not make a place for stock_daily_data: no more buckets"
+    ) as error:
+        store.write(DAILY, ROWS)
+
+    assert not isinstance(error.value, PartialWrite)
+    assert server.written == []
 
 
 def test_a_read_binds_its_values(store: InfluxDBAdapter, server: ProtocolServer) -> None:

@@ -128,7 +128,7 @@ class Dialect:
         return self.query.fill({**settings, "statement": statement, "values": bound})
 
 
-_EXISTS = ("already exists", "already taken", "conflict")
+_EXISTS = ("already exists", "already taken", "conflict", "same orgid, db, and rp exists")
 _PLAIN_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 _ONE = Dialect(

@@ -79,9 +79,13 @@ class Places:
         try:
             reply = self._transport.call(template.fill(settings), _document)
             _raise_errors(reply)
-        except (Refused, NotThere, StoreError) as exc:
+        except StoreError as exc:
             if any(words in str(exc).lower() for words in template.fine):
                 return {}
+            if isinstance(exc, Refused):  # the caller would take it for a refusal of its rows
+                raise StoreError(
+                    f"InfluxDB did not make a place for {settings['measurement']}: {exc.reason}"
+                ) from exc
             raise
         return {name: _at(reply, path) for name, path in template.keep.items()}
 
