@@ -154,6 +154,7 @@ class _Sync:
         self.clock = clock
         self.ledger = ledger
         self.full = full
+        self.held = store.span(dataset)
         latest = latest_day(dataset, clock)
         self.checker = Checker(Context(dataset, sessions, latest=latest))
         self._pending: list[tuple[Batch, pl.DataFrame]] = []
@@ -264,7 +265,7 @@ class _Sync:
         frames = [frame for _, frame in pending if frame.height]
         if frames:
             rows = pl.concat(frames, how="diagonal").with_columns(pl.col("volume").cast(pl.Int64))
-            report.rows_stored += write_changes(self.store, self.dataset, rows.to_arrow())
+            report.rows_stored += write_changes(self.store, self.dataset, rows.to_arrow(), held=self.held)
         if self.ledger is not None and report.run is not None:
             self.ledger.record_batches(report.run, [_provenance(b, self.dataset) for b, _ in pending])
 

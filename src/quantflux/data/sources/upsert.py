@@ -9,7 +9,9 @@ from quantflux.data.contract import MarketStore, Query, Span
 from quantflux.data.schema import Dataset, TimeKind
 
 
-def write_changes(store: MarketStore, dataset: Dataset, table: pa.Table, *, dry_run: bool = False) -> int:
+def write_changes(
+    store: MarketStore, dataset: Dataset, table: pa.Table, *, held: Span | None, dry_run: bool = False
+) -> int:
     """Upsert the rows of `table` that are new or differ from what the store holds; return how many.
 
     A daily bar without a factor column keeps the factor that the store holds for it, if its prices are unchanged:
@@ -21,11 +23,14 @@ def write_changes(store: MarketStore, dataset: Dataset, table: pa.Table, *, dry_
     dataset : Dataset
     table : pyarrow.Table
         Canonical rows, unique by key; columns may be missing.
+    held : Span or None
+        What the store held before the whole import or sync began (`store.span`): only rows inside it are compared.
+        The batches of one run never share a key, so that what it wrote itself need not be read again.
     dry_run : bool
         Count only.
     """
     rows = _frame(table)
-    existing = _existing(store, dataset, rows)
+    existing = _existing(store, dataset, rows, held)
     if existing is not None:
         rows = _changed(dataset, rows, existing)
     if rows.height and not dry_run:
@@ -33,8 +38,9 @@ def write_changes(store: MarketStore, dataset: Dataset, table: pa.Table, *, dry_
     return rows.height
 
 
-def _existing(store: MarketStore, dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame | None:
-    held = store.span(dataset)
+def _existing(
+    store: MarketStore, dataset: Dataset, rows: pl.DataFrame, held: Span | None
+) -> pl.DataFrame | None:
     days = rows[dataset.time]
     if dataset.kind is TimeKind.MINUTE:
         days = days.dt.convert_time_zone("Asia/Shanghai").dt.date()

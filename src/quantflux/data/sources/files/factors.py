@@ -167,7 +167,11 @@ def _store(
     store: MarketStore, bars: pl.DataFrame, new: pl.DataFrame, report: FactorReport, dry_run: bool
 ) -> FactorReport:
     known = new.filter(pl.col("adj_factor").is_not_null()).select(bars.columns)
-    changed = write_changes(store, DAILY, known.to_arrow(), dry_run=dry_run) if known.height else 0
+    changed = (
+        write_changes(store, DAILY, known.to_arrow(), held=store.span(DAILY), dry_run=dry_run)
+        if known.height
+        else 0
+    )
     return replace(
         report,
         bars_changed=report.bars_changed + changed,

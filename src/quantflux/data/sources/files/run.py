@@ -170,6 +170,7 @@ class _Import:
         self.span: Span | None = None
         self.run_number: int | None = None
         self.sha256 = ""
+        self.held = store.span(plan.dataset)
         self._pending: list[pl.DataFrame] = []
 
     def run(self, folder: Path | None) -> ImportReport:
@@ -259,7 +260,7 @@ class _Import:
             return
         table = pl.concat(self._pending).to_arrow()
         self._pending = []
-        written = write_changes(self.store, self.plan.dataset, table, dry_run=self.dry_run)
+        written = write_changes(self.store, self.plan.dataset, table, held=self.held, dry_run=self.dry_run)
         self.stored += written
         self.unchanged += table.num_rows - written
 
