@@ -86,7 +86,8 @@ def test_a_write_makes_the_place_and_sends_lines_then_the_commit(
     assert server.written[2].startswith("quantflux_commits,dataset=stock_daily_data,writer=")
     assert server.written[2].endswith(' first="2024-01-02",last="2024-01-03",rows=2i')
     if isinstance(server, InfluxDB2):
-        assert set(server.buckets) == {"market.stock_daily_data", "market.quantflux_commits"}
+        days = {name: seconds / 86_400 for name, seconds in server.buckets.items()}
+        assert days == {"market.stock_daily_data": 364, "market.quantflux_commits": 3640}
         names = ("stock_daily_data", "quantflux_commits")
         assert set(server.mappings) == {(f"market.{name}", name) for name in names}
     else:
@@ -209,6 +210,7 @@ def test_options_are_checked() -> None:
         ({"dialect": "3"}, "needs the option 'token'"),
         ({"database": 'x"; DROP DATABASE y'}, "database must match"),
         ({"timeouts": {"conect": 1.0}}, "timeouts may name"),
+        ({"shard_days": {"stock_daily_data": 0}}, "at least 1 day"),
     ],
 )
 def test_missing_and_malformed_options_are_named(

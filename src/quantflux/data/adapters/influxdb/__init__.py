@@ -96,6 +96,9 @@ def open_store(
     for name in chosen.needs:
         if not given[name]:
             raise ConfigError(f"influxdb: dialect {dialect} needs the option {name!r}")
+    for dataset, days in (shard_days or {}).items():
+        if days < 1:
+            raise ConfigError(f"influxdb: a shard has at least 1 day, was {days} for {dataset}")
     for name in ("database", "bucket"):
         if not _NAME.fullmatch(given[name]):
             raise ConfigError(f"influxdb: {name} must match {_NAME.pattern}, was {given[name]!r}")

@@ -14,11 +14,16 @@ from quantflux.core.errors import AccessDenied, StoreError
 from quantflux.data.adapters.influxdb.dialects import Dialect, Template
 from quantflux.data.adapters.influxdb.errors import NotThere, Refused, answer_error
 from quantflux.data.adapters.influxdb.transport import Transport
+from quantflux.data.schema import TimeKind, datasets
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_SHARD_DAYS = 3_640
-"""520 weeks; what long shards save and cost is in docs/stores.md."""
+SHARD_DAYS: Mapping[TimeKind, int] = {TimeKind.DAY: 364, TimeKind.MINUTE: 28}
+"""Length of a shard unless set otherwise. Measured, see docs/stores.md: shorter ones take more disk and open more files
+for the history of one symbol, longer ones are slower for one day of the whole market."""
+
+COMMIT_SHARD_DAYS = 3_640
+"""The commit log is small and read whole."""
 
 
 class Places:
@@ -29,7 +34,7 @@ class Places:
     settings : mapping
         What templates may name: database, org, bucket.
     shard_days : mapping
-        Length of a shard by measurement; others get `DEFAULT_SHARD_DAYS`.
+        Length of a shard by measurement, where it is not the default of its kind.
     """
 
     def __init__(
@@ -42,13 +47,15 @@ class Places:
         self._dialect = dialect
         self._transport = transport
         self._settings = settings
-        self._shard_days = shard_days
+        self._shard_days = {name: SHARD_DAYS[data.kind] for name, data in datasets().items()} | dict(
+            shard_days
+        )
         self._made: set[str] = set()
         self._lock = threading.Lock()
 
     def settings(self, measurement: str) -> dict[str, Any]:
         """Return all settings for requests about a measurement."""
-        days = self._shard_days.get(measurement, DEFAULT_SHARD_DAYS)
+        days = self._shard_days.get(measurement, COMMIT_SHARD_DAYS)
         own = {"measurement": measurement, "policy": measurement, "shard_hours": days * 24}
         return {**self._settings, **own, "shard_seconds": days * 86_400}
 
