@@ -22,6 +22,8 @@ from quantflux.data.schema import Dataset, FieldType, TimeKind
 
 _NUMERIC = (FieldType.FLOAT, FieldType.INTEGER)
 
+_MICROSECONDS_A_DAY = 86_400_000_000
+
 Reduction = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """From values of shape (rows,), first row and length of each run, to one value per run. No run is empty."""
 
@@ -145,15 +147,25 @@ def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
 
 
 def _periods(times: pa.ChunkedArray, kind: TimeKind, period: Period) -> np.ndarray:
-    """Return the first day of each row's period."""
+    """Return the first day of each row's period, worked out once for each day in between and looked up."""
     if kind is TimeKind.MINUTE:
-        times = pc.local_timestamp(times.cast(pa.timestamp("us", tz=SHANGHAI.key)))
-    days = times.to_numpy().astype("datetime64[D]")
+        days = pc.local_timestamp(times.cast(pa.timestamp("us", tz=SHANGHAI.key))).cast(pa.int64()).to_numpy()
+        days = days // _MICROSECONDS_A_DAY
+    else:
+        days = times.cast(pa.int32()).to_numpy()
+    if len(days) == 0:
+        return days.astype("datetime64[D]")
+    first = days.min()
+    return np.asarray(_first_days(np.arange(first, days.max() + 1), period)[days - first])
+
+
+def _first_days(days: np.ndarray, period: Period) -> np.ndarray:
+    """Return the first day of the period of each day, given as days since 1970."""
     if period is Period.WEEK:
         # 1970-01-01 was a Thursday: three days after a Monday.
-        return np.asarray(days - ((days.astype(np.int64) + 3) % 7))
+        return np.asarray((days - (days + 3) % 7).astype("datetime64[D]"))
     unit = {Period.DAY: "D", Period.MONTH: "M", Period.YEAR: "Y"}[period]
-    return np.asarray(days.astype(f"datetime64[{unit}]").astype("datetime64[D]"))
+    return np.asarray(days.astype("datetime64[D]").astype(f"datetime64[{unit}]").astype("datetime64[D]"))
 
 
 def _runs(symbols: np.ndarray, periods: np.ndarray) -> np.ndarray:
