@@ -154,9 +154,10 @@ def _periods(times: pa.ChunkedArray, kind: TimeKind, period: Period) -> np.ndarr
     else:
         days = times.cast(pa.int32()).to_numpy()
     if len(days) == 0:
-        return days.astype("datetime64[D]")
-    first = days.min()
-    return np.asarray(_first_days(np.arange(first, days.max() + 1), period)[days - first])
+        return np.empty(0, dtype="datetime64[D]")
+    first = int(days.min())
+    starts = _first_days(np.arange(first, days.max() + 1), period)
+    return np.asarray(starts[days - first])
 
 
 def _first_days(days: np.ndarray, period: Period) -> np.ndarray:
