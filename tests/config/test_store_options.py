@@ -44,7 +44,8 @@ def test_defaults_are_the_stores_own(store):
 
 
 def test_the_default_waits_and_shards_of_influxdb_are_its_own():
-    from quantflux.data.adapters.influxdb.places import DEFAULT_SHARD_DAYS
+    from quantflux.data.adapters.influxdb.places import SHARD_DAYS
+    from quantflux.data.schema import datasets
 
     given = options("influxdb")
 
@@ -55,7 +56,7 @@ def test_the_default_waits_and_shards_of_influxdb_are_its_own():
         "write": own.write,
         "total": own.total,
     }
-    assert set(given["shard_days"].values()) == {DEFAULT_SHARD_DAYS}
+    assert given["shard_days"] == {name: SHARD_DAYS[data.kind] for name, data in datasets().items()}
 
 
 OTHER = {
