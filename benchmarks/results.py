@@ -81,7 +81,8 @@ class Report:
         head = [
             f"### {self.title}",
             "",
-            f"{size}. Medians, P99 in brackets; two cores; every answer was checked equal before it was timed.",
+            f"{size}. Medians, P99 in brackets; {os.cpu_count()} cores; "
+            "every answer was checked equal before it was timed.",
             "",
             "| what | unit | quantflux | v1's way on MariaDB | InfluxDB read directly | times better than v1 | promised |",
             "|---|---|---:|---:|---:|---:|---:|",
