@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import certifi
 import httpx
 import pytest
 
@@ -199,6 +200,15 @@ def test_every_failure_of_the_connection_has_a_place() -> None:
 )
 def test_every_status_has_a_place(status: int, body: bytes, kind: type[Exception]) -> None:
     assert isinstance(status_error(status, body, "http://influx"), kind)
+
+
+def test_an_authority_of_ones_own_can_be_named(clock: FixedClock) -> None:
+    transport = Transport(
+        "https://127.0.0.1:9", clock=clock, verify=certifi.where(), retries=Retries(attempts=1)
+    )
+
+    with transport, pytest.raises(StoreUnavailable, match="cannot reach"):
+        transport.call(WRITE, lambda response, chunks: None)
 
 
 @pytest.mark.parametrize(

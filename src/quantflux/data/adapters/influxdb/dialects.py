@@ -99,14 +99,13 @@ class Dialect:
     prepare : tuple of Template
         Calls that make a place for a dataset; each is harmless when repeated.
     write, query : Template
-        `query` is filled with the statement as `{statement}` and its values as `{values}`: a JSON text, or an
-        object where the whole request is JSON.
+        `query` is filled with the statement as `{statement}` and its values as `{values}`.
     values_as_text : bool
-        Whether `{values}` is a JSON text.
+        Whether `{values}` is a JSON text, or an object in a request that is JSON as a whole.
     decode : function
         Turns the reply into Arrow tables.
-    authorization : mapping
-        Header by kind of credential ("token"); user and password travel as HTTP basic authentication.
+    authorization : str
+        The header that carries a token; user and password travel as HTTP basic authentication.
     needs : tuple of str
         Options that must be given.
     """
@@ -120,7 +119,6 @@ class Dialect:
     authorization: str
     values_as_text: bool = True
     needs: tuple[str, ...] = ()
-    reports_bytes: bool = False
 
     def ask(self, statement: str, values: Mapping[str, Any], settings: Settings) -> Request:
         """Return the request that asks one InfluxQL statement with bound values."""
@@ -161,7 +159,6 @@ _ONE = Dialect(
     ),
     decode=json_answer,
     authorization="Token {token}",
-    reports_bytes=True,
 )
 
 # Each bucket is the default of a database name of its own: SHOW TAG VALUES of 2.x looks at the default bucket of a

@@ -7,6 +7,7 @@ missing. What differs is the error at the end: a write whose reply was lost once
 from __future__ import annotations
 
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -55,6 +56,10 @@ class Transport:
         Sent with every request.
     auth : (user, password) or None
         HTTP basic authentication.
+    compressed : bool
+        Ask for compressed answers.
+    verify : bool or str
+        Whether to check certificates, or the file of the authority to trust.
     sleep, chance : functions
         Pass the time between attempts; a number in 0 .. 1. Tests pass their own.
     """
@@ -82,6 +87,7 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
+        self._verify = ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
         limits = self.timeouts
         self._client = httpx.Client(
             base_url=url,
@@ -91,7 +97,7 @@ class Transport:
                 connect=limits.connect, read=limits.read, write=limits.write, pool=limits.pool
             ),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            verify=verify,
+            verify=self._verify,
             follow_redirects=False,
             trust_env=False,
         )
@@ -147,7 +153,9 @@ class Transport:
     def answers_stranger(self, path: str, params: Mapping[str, str]) -> bool:
         """Whether the server answers a request that carries no credentials. Tried once, without the breaker."""
         try:
-            with httpx.Client(base_url=self.url, timeout=self._client.timeout, trust_env=False) as stranger:
+            with httpx.Client(
+                base_url=self.url, timeout=self._client.timeout, verify=self._verify, trust_env=False
+            ) as stranger:
                 return stranger.get(path, params=params).is_success
         except httpx.TransportError as exc:
             raise StoreUnavailable(str(connection_error(exc, self.url))) from exc
