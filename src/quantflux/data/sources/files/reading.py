@@ -278,4 +278,6 @@ def _refusal(path: Path, what: str) -> InvalidData:
 
 
 def _first_line(exc: BaseException) -> str:
+    if "straddl" in str(exc):
+        return f"a line longer than {BLOCK_BYTES >> 20} MiB"
     return str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
