@@ -47,6 +47,7 @@ def _template() -> tempfile.TemporaryDirectory[str]:
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         f"--datadir={folder.name}/data",
+        f"--tmpdir={folder.name}",  # in a shared one, installations at the same time take each other's tables
         "--innodb-log-file-size=8M",
         *_as_root(),
     ]
@@ -90,6 +91,7 @@ class MariaDBServer(ServerProcess):
             f"--datadir={self.data}",
             f"--socket={self._sockets.name}/s",
             f"--pid-file={self._sockets.name}/pid",
+            f"--tmpdir={self._sockets.name}",
             "--innodb-log-file-size=8M",
             *_as_root(),
             *options,
