@@ -173,6 +173,17 @@ def test_a_locked_sale_is_tried_again_every_day_and_counted_once() -> None:
     assert run.positions[-1] == 0
 
 
+def test_a_locked_sale_grows_with_a_split() -> None:
+    factor = np.array([[1.0], [1.0], [1.0], [2.0]])
+    raw = hand_panel([[10.0], [10.0], [9.0], [4.5]]).with_field("adj_factor", factor)
+    down = np.array([[False], [False], [True], [False]])
+
+    run = simulate(venue_of(raw, market_of(raw, down=down)), hold([[1.0], [0.0]], [0, 1]), 100_000.0)
+
+    assert run.fills.shares.tolist() == [9_900.0, -19_800.0]
+    assert run.names[-1] == 0
+
+
 def test_a_suspended_name_cannot_be_sold() -> None:
     nan = float("nan")
     raw = hand_panel([[10.0], [10.0], [nan], [7.0]])

@@ -50,14 +50,12 @@ class Market:
         if special is not None:
             chosen &= ~special
         at_close = carried_forward(panel["close"])
-        before = np.full_like(at_close, np.nan)
-        before[1:] = at_close[:-1]
         return cls(
             panel,
             chosen,
             traded & ~locks.up,
             traded & ~locks.down,
-            np.where(traded, panel["open"], before),
+            np.where(traded, panel["open"], at_close),  # without trade: the close carried here
             at_close,
         )
 

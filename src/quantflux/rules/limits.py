@@ -72,7 +72,7 @@ def are_raw(bars: Panel) -> bool:
     """
     close = bars["close"][~np.isnan(bars["close"])] * 100
     whole = np.abs(close - np.round(close)) < _CENT_NOISE
-    return _has_factor(bars) and np.count_nonzero(whole) > 0.99 * len(whole)
+    return _has_factor(bars) and bool(np.count_nonzero(whole) > 0.99 * len(whole))
 
 
 def _has_factor(bars: Panel) -> bool:

@@ -28,7 +28,7 @@ def test_everything_is_found(findings: Findings) -> None:
     assert findings.study is not None
     assert set(findings.planted) == {"reversal_20", "momentum_12_1", "low_turnover", "value"}
     assert findings.reports[0].rank_ic_mean > 0.03  # the strongest alpha that was planted
-    assert findings.notes == ()
+    assert findings.notes == ("short_history",)
 
 
 def test_the_overview_counts_what_was_stored(platform: Platform, findings: Findings) -> None:
@@ -74,7 +74,7 @@ def test_bare_bars_go_as_far_as_they_can(bare: Platform) -> None:
         "small_value_traded_20",
     }
     assert set(found.choice.omitted) == {"momentum_12_1", "value"}
-    assert found.notes == ("already_adjusted", "no_instruments", "no_basics", "no_amount")
+    assert found.notes == ("short_history", "already_adjusted", "no_instruments", "no_basics", "no_amount")
     assert found.planted == {}
     assert found.minutes is None
     assert found.study is not None

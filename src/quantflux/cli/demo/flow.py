@@ -27,6 +27,7 @@ from quantflux.factors import (
     choose_factors,
     research_panel,
 )
+from quantflux.factors.evaluation import TRADING_DAYS
 from quantflux.rules import OpenLocks, are_raw, locked_at_open, special_treatment
 
 _LEAST_SYMBOLS, _LEAST_DAYS = 10, 60
@@ -165,7 +166,7 @@ def _overview(
 
 
 def _notes(loaded: _Loaded) -> tuple[str, ...]:
-    notes = []
+    notes = ["short_history"] if len(loaded.raw) < 3 * TRADING_DAYS else []
     if not are_raw(loaded.raw):
         notes.append("already_adjusted")
     if loaded.special is None:

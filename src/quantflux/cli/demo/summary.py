@@ -140,11 +140,11 @@ def _signed(text: str, value: float) -> Text:
 
 
 def _next(findings: Findings) -> Text:
-    folder = findings.overview.folder
-    here = f" --set data_dir={folder}" if findings.overview.synthetic else ""
-    lines = [f"  quantflux{here} data status", f"  quantflux{here} data query 600001.SH --start 2025-12-01"]
+    sample = findings.market.panel.symbols[0]
     if findings.overview.synthetic:
-        lines += ["  quantflux data import FILE && quantflux demo --data"]
+        here = f"quantflux --set data_dir={findings.overview.folder} data"
+        lines = [f"{here} status", f"{here} query {sample} --start {findings.overview.times[-5]}"]
+        lines.append("quantflux data import FILE && quantflux demo --data")
     else:
-        lines = ["  quantflux data status", "  quantflux data quality"]
-    return Text("Next, try:\n" + "\n".join(lines), style="dim")
+        lines = ["quantflux data status", "quantflux data quality", f"quantflux data query {sample}"]
+    return Text("\n".join(["Next, try:", *(f"  {line}" for line in lines)]), style="dim")

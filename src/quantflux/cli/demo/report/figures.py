@@ -142,7 +142,7 @@ def _quantiles(report: FactorReport) -> Figure:
     ]
     return {
         "data": data,
-        "layout": _layout(230, showlegend=False, yaxis=_axis(nticks=5), xaxis=_axis(nticks=6)),
+        "layout": _layout(230, showlegend=False, yaxis=_axis(nticks=5), xaxis=_axis(nticks=6, tickangle=0)),
     }
 
 

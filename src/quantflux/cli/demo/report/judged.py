@@ -103,7 +103,7 @@ def _row(findings: Findings, report: FactorReport, largest: float) -> list[str]:
 def _left_out(findings: Findings) -> str:
     choice = findings.choice
     lines = [
-        f"<li>{words(FACTOR_NAMES[name])}{both('：', ': ')}{escape(why)}</li>"
+        f"<li>{words(FACTOR_NAMES[name])}{both('：缺少所需数据或历史太短。', ': ')}{escape(why)}</li>"
         for name, why in (*choice.replaced.items(), *choice.omitted.items())
     ]
     if not lines:

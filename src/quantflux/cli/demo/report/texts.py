@@ -55,9 +55,16 @@ FACTOR_WORDS: Mapping[str, Words] = MappingProxyType(
 
 NOTES: Mapping[str, Words] = MappingProxyType(
     {
+        "short_history": Words(
+            "历史不足三年：t 值普遍偏小，回测结果多半是运气，不宜下结论。",
+            "Less than three years of history: t-values stay small and the backtest is mostly luck; "
+            "conclude nothing.",
+        ),
         "already_adjusted": Words(
-            "价格是供应商复权后的（不是整分），或没有复权因子：涨跌停按收益率近似判断，整手按复权价计算，均为近似。",
-            "Prices were adjusted by the vendor (they are no whole cents), or have no adjustment factor: limits "
+            "价格是供应商复权后的（不是整分），或没有复权因子：涨跌停按收益率近似判断，整手按复权价计算，"
+            "均为近似。",
+            "Prices were adjusted by the vendor (they are no whole cents), or have no adjustment factor: "
+            "limits "
             "are judged from returns and lots from adjusted prices, both approximations.",
         ),
         "no_instruments": Words(
