@@ -85,6 +85,13 @@ def _axis(title: str = "", **more: Any) -> dict[str, Any]:
     return axis | more
 
 
+def _dates(**more: Any) -> dict[str, Any]:
+    """Return an axis of days, written the same way in every language."""
+    steps = ((None, "M1", "%m-%d"), ("M1", "M11", "%Y-%m"), ("M12", None, "%Y"))
+    formats = [{"dtickrange": [low, high], "value": shown} for low, high, shown in steps]
+    return _axis(tickformatstops=formats, hoverformat="%Y-%m-%d", tickangle=0, **more)
+
+
 def _layout(height: int, **more: Any) -> dict[str, Any]:
     return {
         "height": height,
@@ -95,7 +102,7 @@ def _layout(height: int, **more: Any) -> dict[str, Any]:
         "hoverlabel": {"bgcolor": "$card", "bordercolor": "$line", "font": {"color": "$text"}},
         "hovermode": "x unified",
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-        "xaxis": _axis(),
+        "xaxis": _dates(),
         "yaxis": _axis(),
     } | more
 
@@ -120,7 +127,7 @@ def _equity(study: Study) -> Figure:
         430,
         yaxis=_axis("@net_value", domain=[0.33, 1]),
         yaxis2=_axis("@drawdown", domain=[0, 0.25], ticksuffix=" %"),
-        xaxis=_axis(anchor="y2"),
+        xaxis=_dates(anchor="y2", nticks=7),
     )
     return {"data": data, "layout": layout}
 
@@ -142,7 +149,7 @@ def _quantiles(report: FactorReport) -> Figure:
     ]
     return {
         "data": data,
-        "layout": _layout(230, showlegend=False, yaxis=_axis(nticks=5), xaxis=_axis(nticks=6, tickangle=0)),
+        "layout": _layout(230, showlegend=False, yaxis=_axis(nticks=5), xaxis=_dates(nticks=6)),
     }
 
 
