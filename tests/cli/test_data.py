@@ -46,6 +46,22 @@ def test_importing_twice_changes_nothing(run: Run, bars_csv: Path) -> None:
     assert "stored 0 rows" in again.stdout
 
 
+def test_factors_can_be_joined_from_a_file_of_their_own(run: Run, bars_csv: Path, tmp_path: Path) -> None:
+    bars = pl.read_csv(bars_csv, infer_schema_length=None)
+    bars.drop("adj_factor").write_csv(tmp_path / "raw.csv")
+    days = pl.col("trade_date").str.replace_all("-", "")
+    columns = [pl.col("symbol").alias("ts_code"), days, pl.col("adj_factor")]
+    bars.select(columns).write_csv(tmp_path / "adj_factor.csv")
+    run("data", "import", "raw.csv")
+
+    joined = run("data", "import", "--factors", "adj_factor.csv")
+
+    asked = run("data", "query", bars["symbol"][0], "--format", "csv", "--fields", "adj_factor")
+    assert f"changed the factor of {len(bars):,} bars" in joined.stdout
+    mine = bars.filter(pl.col("symbol") == bars["symbol"][0])
+    assert pl.read_csv(asked.stdout.encode())["adj_factor"].to_list() == mine["adj_factor"].to_list()
+
+
 def test_status_quality_and_compact_speak_of_what_is_there(run: Run, bars_csv: Path) -> None:
     run("data", "import", str(bars_csv))
 

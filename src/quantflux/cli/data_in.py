@@ -45,10 +45,17 @@ def import_file(
         ),
     ] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Of a file that names none.")] = None,
+    factors: Annotated[
+        bool, typer.Option("--factors", help="The files hold adjustment factors for bars stored already.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
 ) -> None:
     """Import CSV or Parquet files; their layout, units and adjustment are recognised and checked."""
     from quantflux.data.sources.files import ImportOptions, inspect_file
+
+    if factors:
+        _import_factors(context, files, dry_run=dry_run)
+        return
 
     options = ImportOptions(
         layout=layout, volume_unit=volume_unit, amount_unit=amount_unit, adjustment=adjustment, symbol=symbol
@@ -59,6 +66,22 @@ def import_file(
             plan = inspect_file(path, options)
             _print_plan(plan)
             _print_report(_run(platform, plan, dry_run=dry_run))
+
+
+def _import_factors(context: typer.Context, files: list[Path], *, dry_run: bool) -> None:
+    from quantflux.data.sources.files import import_factors
+
+    with opened(settings_of(context)) as platform:
+        for path in files:
+            done = import_factors(path, platform.store, ledger=platform.ledger, dry_run=dry_run)
+            verb = "would change" if dry_run else "changed"
+            answers.print(
+                f"{path.name}: {verb} the factor of {done.bars_changed:,} bars, "
+                f"{done.bars_unchanged:,} had it already, "
+                f"{done.bars_without:,} are not in the file, {done.rows_refused:,} of its rows cannot be read",
+                soft_wrap=True,
+                markup=False,
+            )
 
 
 def sync(
@@ -146,7 +169,7 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
 def _print_plan(plan: ImportPlan) -> None:
     answers.print(f"[bold]{plan.path.name}[/]", soft_wrap=True)
     facts = {
-        "layout": f"{plan.layout.name} ({'; '.join(plan.reasons)})",
+        "layout": "; ".join(plan.reasons),
         "dataset": plan.dataset.name,
         "units": f"volume in {plan.units.volume}, amount in {plan.units.amount}",
         "prices": f"{plan.adjustment} ({plan.adjustment_reason})",
