@@ -40,5 +40,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,bench]'
 	@touch $(STAMP)
 
+docs: $(STAMP)  ## the documentation as a site, in ./site
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build demo-data
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build site demo-data

@@ -127,11 +127,15 @@ def _calendar(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
+    from quantflux.data.contract import ChecksSecurity
     from quantflux.data.schema import datasets
     from quantflux.platform import Platform
 
     with Platform.open(settings) as platform:
         yield Finding("ok", "store", platform.store.ping())
+        if isinstance(platform.store, ChecksSecurity):
+            for risk in platform.store.check_security():
+                yield Finding("fail" if risk.fatal else "warn", "security", risk.problem, risk.remedy)
         held = {d.name: s for d in datasets().values() if (s := platform.store.span(d)) is not None}
     if held:
         yield Finding("ok", "data", ", ".join(f"{n} {s.first} .. {s.last}" for n, s in held.items()))
@@ -140,9 +144,17 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 
 def _panels(settings: Settings) -> Iterator[Finding]:
+    from quantflux.platform import Platform
+
     if not settings.panels.enabled:
         yield Finding("warn", "panels", "switched off: every read goes to the store", "set panels.enabled")
         return
+    with Platform.open(settings) as platform:
+        damaged = platform.panels.verify() if platform.panels is not None else {}
+    for name, segments in damaged.items():
+        yield Finding(
+            "warn", "panels", f"{name}: {', '.join(segments)} were damaged", "nothing: they are made anew"
+        )
     yield _folder("panel folder", settings.panel_directory)
 
 

@@ -307,6 +307,30 @@ class ReportsBytes(Protocol):
         """Return bytes on disk."""
 
 
+class Risk(Protocol):
+    """Something wrong with how a store is set up, and what to do about it."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong."""
+
+    @property
+    def remedy(self) -> str:
+        """How to mend it."""
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the store refuses to work because of it."""
+
+
+@runtime_checkable
+class ChecksSecurity(Protocol):
+    """Can tell whether strangers could read or change what it holds."""
+
+    def check_security(self) -> Sequence[Risk]:
+        """Return what is wrong; nothing if all is well."""
+
+
 def check_symbols(symbols: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return the symbols of a request, sorted and each once; None stays None."""
     return None if symbols is None else tuple(sorted(set(symbols)))
