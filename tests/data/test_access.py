@@ -98,6 +98,13 @@ def test_bounds_are_inclusive_days_in_any_form(layer: DataAccessLayer, start: ob
         (lambda d: d.cross_section(None), "needs a day"),
         (lambda d: d.get_many(adjust="forward", dataset=DAILY_BASIC), "holds no prices to adjust"),
         (lambda d: d.get_many(frequency="5min", dataset=DAILY_BASIC), "has no bars of 5min"),
+        (lambda d: d.get_many(dataset=MINUTE), "has no bars of 1d; its rows are read with frequency='1min'"),
+        (lambda d: d.cross_section("2024-01-02", dataset=MINUTE), "has no bars of 1d"),
+        (lambda d: d.get_stock_data("000001.SZ", "9999-12-31T23:59:59Z"), "start must lie in"),
+        (lambda d: d.get_stock_data("000001.SZ", end="0001-01-01T00:00+14:00"), "end must lie in"),
+        (lambda d: d.get_stock_data("000001.SZ", anchor="9999-12-31T23:59:59Z"), "anchor must lie in"),
+        (lambda d: d.get_stock_data("000001.SZ", as_of="yesterday"), "as_of must be a version number"),
+        (lambda d: d.get_stock_data("000001.SZ", as_of=True), "as_of must be a version number"),
     ],
 )
 def test_requests_without_sense_say_what_would_be_valid(
@@ -339,6 +346,25 @@ def test_as_of_needs_a_store_that_keeps_history(layer: DataAccessLayer) -> None:
         bare.get_stock_data("000001.SZ", as_of=1)
     with pytest.raises(Unsupported, match="compacts itself"):
         bare.compact(DAILY, keep_history=timedelta(0))
+
+
+def test_rows_of_several_years_stand_in_key_order_whatever_the_store_streams_first(tmp_path: Path) -> None:
+    store = open_columnar(path=tmp_path, clock=CLOCK)  # streams year by year
+    store.write(DAILY, daily_bars(SYMBOLS[:3], date(2023, 12, 1), 60))
+    layer = DataAccessLayer(store, clock=CLOCK)
+
+    for table in (layer.get_many().to_arrow(), layer.read(Query(DAILY))):
+        keys = list(zip(table["symbol"].to_pylist(), table["trade_date"].to_pylist(), strict=True))
+        assert len(keys) == 180
+        assert keys == sorted(keys)
+
+
+def test_aggregates_of_an_unknown_symbol_are_refused_by_every_tier(layer: DataAccessLayer) -> None:
+    monthly = Aggregation(Period.MONTH, (Measure("last", "close", Function.LAST),))
+
+    for dataset in (DAILY, MINUTE):
+        with pytest.raises(UnknownSymbol):
+            layer.aggregate(Query(dataset, ("600000.SH",)), monthly)
 
 
 def test_compaction_changes_no_row(tmp_path: Path) -> None:

@@ -99,6 +99,25 @@ def test_a_new_dividend_changes_forward_prices_and_no_backward_ones(layer: DataA
     assert layer.get_stock_data(LIVE, adjust="backward")["close"][:400].tolist() == backward.tolist()
 
 
+def test_forward_prices_follow_a_dividend_that_another_process_wrote(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    clock = FixedClock(CLOCK.now())
+    panels = PanelTier(store, tmp_path, clock=clock, check_seconds=5.0)
+    layer = DataAccessLayer(store, panels, clock=clock)
+    before = layer.get_stock_data(LIVE, adjust="forward", fields=["close"])["close"]
+    day = daily_bars([LIVE], date(2024, 1, 5), 1, seed=3)
+    factor = layer.get_stock_data(LIVE, fields=["adj_factor"])["adj_factor"][-1]
+
+    store.write(DAILY, with_factors(day, [factor * 2.0]))
+    layer.get_stock_data(LIVE, adjust="forward")  # the panels are not asked to look again yet
+    clock.advance(5.1)
+    after = layer.get_stock_data(LIVE, adjust="forward", fields=["close"])["close"]
+
+    assert len(after) == len(before) + 1
+    np.testing.assert_allclose(after[:-1], before / 2.0, rtol=1e-12)
+
+
 def test_panels_are_adjusted_too(layer: DataAccessLayer) -> None:
     panel = layer.panel(["close", "volume"], adjust="forward")
     bars = layer.get_many(fields=["close", "volume"], adjust="forward")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pyarrow as pa
 import pytest
 
 from quantflux.core.clock import FixedClock
+from quantflux.data.access import DataAccessLayer
 from quantflux.data.adapters.columnar import open_store as open_columnar
 from quantflux.data.adapters.memory import MemoryStore, open_store
-from quantflux.data.contract import Query
+from quantflux.data.contract import Query, Span
 from quantflux.data.panels import PanelTier, Snapshot, day_number
-from quantflux.data.schema import DAILY
+from quantflux.data.schema import DAILY, Dataset
 from tests.data.market_tables import daily_bars
 
 SYMBOLS = ("000001.SZ", "600519.SH")
@@ -160,6 +162,65 @@ def test_panels_of_a_table_made_anew_at_the_same_version_are_discarded(
     whole(first_version_of("000001.SZ", "one"))
 
     assert whole(first_version_of("600519.SH", "two")).symbols == ("600519.SH",)
+
+
+def test_a_table_made_anew_while_in_use_is_noticed_at_the_same_version(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    store = open_columnar(path=tmp_path / "store", clock=clock)
+    store.write(DAILY, daily_bars(["000001.SZ"], date(2022, 1, 1), 5))
+    layer = DataAccessLayer(store, PanelTier(store, tmp_path / "panels", clock=clock), clock=clock)
+    assert layer.symbols() == list(layer.get_many().symbols) == ["000001.SZ"]
+
+    shutil.rmtree(tmp_path / "store")
+    anew = open_columnar(path=tmp_path / "store", clock=clock)
+    anew.write(DAILY, daily_bars(["600519.SH"], date(2022, 1, 1), 5))
+
+    assert anew.version(DAILY) == 1
+    assert layer.symbols() == list(layer.get_many().symbols) == ["600519.SH"]
+
+
+def test_a_write_between_looking_and_building_is_in_a_snapshot_of_its_version(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    class GrowingStore(CountingStore):
+        def span(self, dataset: Dataset) -> Span | None:
+            seen = super().span(dataset)
+            if self.version(dataset) == 1:
+                self.write(DAILY, daily_bars(["300750.SZ"], date(2025, 1, 6), 1))
+            return seen
+
+    store = GrowingStore(clock)
+    store.write(DAILY, daily_bars(SYMBOLS, date(2024, 1, 1), 10))
+
+    snapshot = whole(PanelTier(store, tmp_path, clock=clock))
+
+    assert snapshot.version == 2
+    assert "300750.SZ" in snapshot.symbols
+
+
+def test_a_write_while_another_thread_asks_for_the_version_is_seen_at_once(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    class InterruptedStore(CountingStore):
+        interrupt: Callable[[], object] | None = None
+
+        def version(self, dataset: Dataset) -> int:
+            seen = super().version(dataset)
+            interrupt, self.interrupt = self.interrupt, None
+            if interrupt is not None:
+                interrupt()
+            return seen
+
+    store = InterruptedStore(clock)
+    store.write(DAILY, daily_bars(SYMBOLS, date(2024, 1, 1), 10))
+    layer = DataAccessLayer(store, PanelTier(store, tmp_path, clock=clock, check_seconds=3600), clock=clock)
+    layer.get_many()
+    clock.advance(3601)
+    store.interrupt = lambda: layer.write(DAILY, daily_bars(["300750.SZ"], date(2024, 1, 1), 1))
+    layer.get_many()
+
+    assert "300750.SZ" in layer.get_many().symbols
 
 
 def test_a_dataset_without_rows_has_an_empty_snapshot(tmp_path: Path, clock: FixedClock) -> None:

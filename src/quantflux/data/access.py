@@ -192,7 +192,9 @@ class DataAccessLayer:
         snapshot = self._reader.snapshot(wanted) if query.dataset.kind is TimeKind.DAY else None
         if snapshot is not None:
             return aggregate_blocks(self._reader.blocks(wanted, snapshot, aggregation.period), aggregation)
-        return aggregate(self.store, wanted, aggregation)
+        result = aggregate(self.store, wanted, aggregation)
+        self._reader.require_rows(query, result)
+        return result
 
     def read(self, query: Query, as_of: AsOf | None = None) -> pa.Table:
         """Return rows of any dataset from the store, within the limits."""

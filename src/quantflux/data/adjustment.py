@@ -33,7 +33,7 @@ class Adjuster:
     def __init__(self, store: MarketStore, reader: BlockReader) -> None:
         self._store = store
         self._reader = reader
-        self._last: tuple[int, dict[str, float]] = (-1, {})
+        self._last: tuple[tuple[str, int] | None, dict[str, float]] = (None, {})
 
     def adjusted(self, block: Block, mode: Adjust, anchor: date | None, as_of: AsOf | None) -> Block:
         """Return the block with adjusted prices.
@@ -69,10 +69,11 @@ class Adjuster:
         if anchor is not None or as_of is not None:
             known = self._search(symbols, anchor, as_of)
         else:
-            version = self._store.version(DAILY)
-            if self._last[0] != version:
-                self._last = (version, {})
-            known = self._last[1]
+            state = self._reader.state(DAILY)
+            kept = self._last
+            if kept[0] != state:
+                kept = self._last = (state, {})
+            known = kept[1]
             missing = tuple(s for s in symbols if s not in known)
             if missing:
                 known.update(self._search(missing, None, None))

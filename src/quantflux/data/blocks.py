@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from difflib import get_close_matches
 
 import numpy as np
 import pyarrow as pa
 
 from quantflux.core.errors import InvalidRequest, UnknownSymbol, Unsupported
-from quantflux.data.contract import AsOf, CanReadAsOf, MarketStore, Period, Query, day_of
+from quantflux.data.contract import AsOf, CanReadAsOf, HasIdentity, MarketStore, Period, Query, day_of
 from quantflux.data.panels import Block, Layout, NotExactError, PanelTier, Snapshot, block_of, day_number
 from quantflux.data.request import Limits
+from quantflux.data.rows import in_key_order
 from quantflux.data.schema import Dataset
 from quantflux.data.sessions import SLOTS
 from quantflux.data.stores import store_names
@@ -43,7 +45,7 @@ class BlockReader:
         self._store = store
         self._panels = panels
         self._limits = limits
-        self._known: dict[str, tuple[int, frozenset[str]]] = {}
+        self._known: dict[str, tuple[tuple[str, int], frozenset[str]]] = {}
 
     def snapshot(self, query: Query) -> Snapshot | None:
         """Return the panels that answer a query, or None if the store has to."""
@@ -52,6 +54,19 @@ class BlockReader:
             return None
         first, last = _days(query)
         return panels.snapshot(first, last)
+
+    def state(self, dataset: Dataset) -> tuple[str, int]:
+        """Return which dataset reads show, and the version they show at least: what may be remembered with values.
+
+        Panels may be `check_seconds` behind the store, so values read from them are not the store's newest.
+        """
+        panels = None if self._panels is None else self._panels.of(dataset)
+        shown = None if panels is None else panels.state()
+        return self._stored(dataset) if shown is None else shown
+
+    def _stored(self, dataset: Dataset) -> tuple[str, int]:
+        identity = self._store.identity(dataset) if isinstance(self._store, HasIdentity) else ""
+        return identity, self._store.version(dataset)
 
     def lookup(self, query: Query, as_of: AsOf | None) -> Block:
         """Return the values that a query asks for; symbols that nobody knows have none."""
@@ -130,8 +145,12 @@ class BlockReader:
     def rows(
         self, query: Query, as_of: AsOf | None = None, *, unknown_too: bool = False
     ) -> tuple[pa.Table, int]:
-        """Return rows from the store, and the version that they show (-1 if it is known only as an instant)."""
+        """Return rows in key order, and the version that they show (-1 if it is known only as an instant)."""
         if as_of is not None:
+            if isinstance(as_of, bool) or not isinstance(as_of, int | datetime):
+                raise InvalidRequest(
+                    f"as_of must be a version number or an aware datetime, was {as_of!r:.60}"
+                )
             if not isinstance(self._store, CanReadAsOf):
                 raise Unsupported(
                     f"the store {self._store.name!r} keeps no history, so as_of cannot be answered; columnar does "
@@ -144,20 +163,25 @@ class BlockReader:
             batches.append(batch)
             rows += batch.num_rows
             self._limits.check_cells(1, rows)
-        table = pa.Table.from_batches(batches, schema=query.schema)
-        if query.symbols is not None and not unknown_too:
-            found = set(table.column("symbol").unique().to_pylist())
-            self.require_known(query.dataset, [s for s in query.symbols if s not in found])
+        table = in_key_order(query.dataset, pa.Table.from_batches(batches, schema=query.schema))
+        if not unknown_too:
+            self.require_rows(query, table)
         return table, version
 
     def symbols(self, dataset: Dataset) -> frozenset[str]:
         """Return every symbol with rows, remembered per version."""
-        version = self._store.version(dataset)
+        state = self._stored(dataset)
         known = self._known.get(dataset.name)
-        if known is None or known[0] != version:
-            known = (version, frozenset(self._store.symbols(dataset)))
+        if known is None or known[0] != state:
+            known = (state, frozenset(self._store.symbols(dataset)))
             self._known[dataset.name] = known
         return known[1]
+
+    def require_rows(self, query: Query, answer: pa.Table) -> None:
+        """Refuse symbols that a query names, if they have no row in its answer nor anywhere in the dataset."""
+        if query.symbols is not None:
+            found = set(answer.column("symbol").unique().to_pylist())
+            self.require_known(query.dataset, [s for s in query.symbols if s not in found])
 
     def require_known(self, dataset: Dataset, symbols: Sequence[str]) -> None:
         """Refuse symbols of which the dataset has no row at all."""

@@ -59,8 +59,8 @@ class Query:
 
     def __post_init__(self) -> None:
         for name, value in (("start", self.start), ("end", self.end)):
-            if value is not None and not _EARLIEST <= day_of(value) <= _LATEST:
-                raise InvalidRequest(f"{name} must lie in {_EARLIEST} .. {_LATEST}, was {value.isoformat()}")
+            if value is not None:
+                check_reach(name, value)
         low, high = self.bounds
         if low is not None and high is not None and low > high:
             raise InvalidRequest(f"start must not be after end, was {self.start} .. {self.end}")
@@ -92,6 +92,13 @@ class Query:
     def narrowed(self, start: When | None, end: When | None) -> Self:
         """Return the same read over another span."""
         return replace(self, start=start, end=end)
+
+
+def check_reach(name: str, when: When) -> None:
+    """Refuse a day or instant, called `name`, that no market data can have."""
+    # The year first: an instant at the calendar's very ends cannot be moved to Shanghai.
+    if not (_EARLIEST.year <= when.year <= _LATEST.year and _EARLIEST <= day_of(when) <= _LATEST):
+        raise InvalidRequest(f"{name} must lie in {_EARLIEST} .. {_LATEST}, was {when.isoformat()}")
 
 
 def day_of(when: When) -> date:

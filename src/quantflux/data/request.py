@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.symbols import parse_symbol
-from quantflux.data.contract import Period, Query, When, day_of
+from quantflux.data.contract import Period, Query, When, check_reach, day_of
 from quantflux.data.schema import DAILY, MINUTE, Dataset, TimeKind
 from quantflux.data.sessions import RULES
 
@@ -150,8 +150,11 @@ def parse_request(
     """Return the request in one form, or raise `InvalidRequest` saying what would be valid."""
     period = _choice(Frequency, "frequency", frequency)
     source = dataset if dataset is not None else period.dataset
-    if dataset is not None and dataset is not period.dataset and period is not Frequency.DAY:
-        raise InvalidRequest(f"{dataset.name} has no bars of {period}; its rows are read with frequency='1d'")
+    own = Frequency.MINUTE if source.kind is TimeKind.MINUTE else Frequency.DAY
+    if source is not period.dataset and period is not own:
+        raise InvalidRequest(
+            f"{source.name} has no bars of {period}; its rows are read with frequency={own.value!r}"
+        )
     if not source.panel:
         raise InvalidRequest(
             f"{source.name} has no bars: its rows are keyed by {', '.join(source.key)}; read them with a Query"
@@ -228,4 +231,7 @@ def parse_when(value: WhenLike, name: str) -> When | None:
 
 def _day(value: WhenLike) -> date | None:
     when = parse_when(value, "anchor")
-    return None if when is None else day_of(when)
+    if when is None:
+        return None
+    check_reach("anchor", when)
+    return day_of(when)

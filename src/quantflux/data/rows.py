@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from quantflux.core.clock import SHANGHAI
 from quantflux.data.contract import Query, Span, When
-from quantflux.data.schema import Dataset, TimeKind
+from quantflux.data.schema import Dataset, TimeKind, is_ordered
 
 
 def upsert(data: Dataset, old: pa.Table, new: pa.Table) -> pa.Table:
@@ -36,6 +36,13 @@ def overlap(data: Dataset, keys: pa.Table, other: pa.Table) -> int:
     """Return how many rows of `keys` have their key in `other` too."""
     names = list(data.key)
     return frame(keys.select(names)).join(frame(other.select(names)), on=names, how="semi").height
+
+
+def in_key_order(data: Dataset, table: pa.Table) -> pa.Table:
+    """Return the rows sorted by key. A store's batches, put together, are in order only within each."""
+    if is_ordered(data, table):
+        return table
+    return frame(table).sort(data.key).to_arrow().cast(table.schema)
 
 
 def frame(table: pa.Table) -> pl.DataFrame:

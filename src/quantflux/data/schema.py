@@ -482,10 +482,8 @@ def local_minutes(times: pa.ChunkedArray) -> np.ndarray:
 
 
 def _sorted_unique(data: Dataset, table: pa.Table) -> pa.Table:
-    if table.num_rows < 2:
-        return table
     table = table.combine_chunks()
-    if not _strictly_increasing(data, table):
+    if not is_ordered(data, table):
         table = table.sort_by([(name, "ascending") for name in data.key])
         same = np.ones(table.num_rows - 1, dtype=bool)
         for name in data.key:
@@ -504,8 +502,10 @@ def _sorted_unique(data: Dataset, table: pa.Table) -> pa.Table:
     return table
 
 
-def _strictly_increasing(data: Dataset, table: pa.Table) -> bool:
+def is_ordered(data: Dataset, table: pa.Table) -> bool:
     """Whether rows already stand in key order without repeats (cheap: most sources deliver them so)."""
+    if table.num_rows < 2:
+        return True
     if data.extra_keys:
         return False
     symbols = table.column("symbol").combine_chunks()

@@ -53,10 +53,14 @@ class Shelf:
         Segments that may have changed since are dropped from it.
         """
         found = self.folder.load()
-        if found is not None and found.source == self._origin() and found.version == version:
+        if found is not None and self.shows(found, version):
             return found
         with self.folder.lock():
             return self._catch_up()
+
+    def shows(self, manifest: Manifest, version: int) -> bool:
+        """Whether a manifest is of the store's dataset as it is now, and at this version."""
+        return manifest.version == version and manifest.source == self._origin()
 
     def _origin(self) -> str:
         """Name the dataset that panels must have come from: a place, and there what was made when."""

@@ -52,6 +52,7 @@ class DatasetPanels:
         self._manifest: Manifest | None = None
         self._span: Span | None = None
         self._checked = -math.inf
+        self._expired = False
         self._resting_until = -math.inf
         self._open: dict[str, Segment] = {}
         self._touched: dict[str, float] = {}
@@ -87,6 +88,8 @@ class DatasetPanels:
                 _log.warning("the store answers: %s", full)
                 self._too_large.add(keys)
                 return None
+            if self._keys(first, last) != keys:
+                continue  # the dataset grew between `_fresh` and `complete`: these are not all of its segments
             if result is not None:
                 self._touch(result.segments)
             return result
@@ -96,11 +99,12 @@ class DatasetPanels:
     def _fresh(self) -> Manifest:
         """Return a manifest at the store's present version."""
         now = self._clock.monotonic()
-        if self._manifest is not None and now - self._checked < self._check_seconds:
-            return self._manifest
-        version = self._store.version(self.layout.dataset)
         manifest = self._manifest
-        if manifest is None or manifest.version != version:
+        if manifest is not None and not self._expired and now - self._checked < self._check_seconds:
+            return manifest
+        self._expired = False  # before the version is read: a write after that expires it again
+        version = self._store.version(self.layout.dataset)
+        if manifest is None or not self._shelf.shows(manifest, version):
             manifest = self._shelf.at(version)
             self._adopt(manifest)
         self._checked = now
@@ -170,9 +174,23 @@ class DatasetPanels:
         self._resting_until = self._clock.monotonic() + _REST_SECONDS
         self._adopt(None)
 
+    def state(self) -> tuple[str, int] | None:
+        """Return what the panels show: of which store's dataset, and which version. None while they rest."""
+        with self._lock:
+            if self._clock.monotonic() < self._resting_until:
+                return None
+            try:
+                manifest = self._fresh()
+            except QuantfluxError:
+                raise
+            except OSError as problem:
+                self._rest(problem)
+                return None
+            return manifest.source, manifest.version
+
     def expire(self) -> None:
         """Ask the store for its version at the next read, however recently that was done."""
-        self._checked = -math.inf
+        self._expired = True
 
     def catch_up(self) -> int | None:
         """Bring the panels to the store's version now: drop what changed, to be built when it is next needed.

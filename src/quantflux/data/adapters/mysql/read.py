@@ -26,7 +26,7 @@ from quantflux.data.adapters.mysql.selection import Group, Selection, bounds, gr
 from quantflux.data.adapters.mysql.tables import Column, Table
 from quantflux.data.adapters.mysql.wire import Wire, parse, wire
 from quantflux.data.contract import Query, check_symbols
-from quantflux.data.schema import MINUTE_LABELS, Dataset, TimeKind, local_minutes
+from quantflux.data.schema import MINUTE_LABELS, Dataset, TimeKind, is_ordered, local_minutes
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def _table(waiting: list[Group], name: Wire, reading: Reading, data: Dataset) ->
 
 def in_order(table: pa.Table, data: Dataset) -> pa.Table:
     """Return the rows sorted by key, each key once: of repeats the one with the highest row number."""
-    if is_ordered(table, data):
+    if is_ordered(data, table):
         return table
     order = [name for name in (*data.key, NUMBER) if name in table.column_names]
     table = table.take(pc.sort_indices(table, [(name, "ascending") for name in order]))
@@ -182,22 +182,6 @@ def in_order(table: pa.Table, data: Dataset) -> pa.Table:
         same &= pc.equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)
     last[:-1] = ~same
     return table.filter(pa.array(last))
-
-
-def is_ordered(table: pa.Table, data: Dataset) -> bool:
-    """Whether the rows stand in key order without repeats, for keys of symbol and time alone."""
-    if table.num_rows < 2:
-        return True
-    if data.extra_keys:
-        return False
-    symbols = table.column("symbol").combine_chunks()
-    later, earlier = symbols.slice(1), symbols.slice(0, len(symbols) - 1)
-    if not pc.all(pc.greater_equal(later, earlier)).as_py():
-        return False
-    stamps = table.column(data.time)
-    integers = stamps.cast(pa.int32() if data.kind is TimeKind.DAY else pa.int64()).to_numpy()
-    another = pc.not_equal(later, earlier).to_numpy(zero_copy_only=False)
-    return bool(np.all(another | (np.diff(integers) > 0)))
 
 
 def admitted(table: pa.Table, data: Dataset, where: str) -> pa.Table:
