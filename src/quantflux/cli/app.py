@@ -68,10 +68,6 @@ def main() -> None:
         sys.exit(2)
     except QuantfluxError as exc:
         fail(str(exc))
-    except FileNotFoundError as exc:
-        fail(f"no such file: {exc.filename}")
-    except PermissionError as exc:
-        fail(f"no permission for {exc.filename}")
     except KeyboardInterrupt:
         notes.print("stopped")
         sys.exit(130)
@@ -79,6 +75,9 @@ def main() -> None:
         # The reader of our output went away (`| head`); what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as exc:
+        place = f": {exc.filename}" if exc.filename else ""
+        fail(f"{exc.strerror or exc}{place}")
 
 
 def fail_line(problem: str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from quantflux.data.sources.sync import SyncReport
     from quantflux.platform import Platform
 
-FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV or Parquet files.")]
+FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV or Parquet files.")]
 
 
 def import_file(

@@ -46,7 +46,7 @@ def query(
     start: StartOption = None,
     end: EndOption = None,
     frequency: Annotated[
-        str, typer.Option("--frequency", "-f", help="1d, 1min, 5min, 15min, 30min or 60min.")
+        str, typer.Option("--frequency", "-f", help="1d, 1w, 1mo, 1min, 5min, 15min, 30min or 60min.")
     ] = "1d",
     fields: FieldsOption = None,
     adjust: Annotated[Adjustment, typer.Option("--adjust", help="Adjustment of prices.")] = Adjustment.NONE,
@@ -90,6 +90,8 @@ def export(
     from quantflux.data.request import parse_when
     from quantflux.data.schema import dataset as dataset_named
 
+    if not output.parent.is_dir() or output.is_dir():
+        raise InvalidRequest(f"{output} must be a file in a folder that exists")
     if output.exists() and not force:
         raise InvalidRequest(f"{output} is there already; give --force to replace it")
     open_writer = _writer(output)

@@ -173,7 +173,7 @@ def _print_runs(platform: Platform, dataset: str | None) -> None:
 def compact(
     context: typer.Context,
     dataset: Annotated[
-        str | None, typer.Argument(metavar="[DATASET]", help="One dataset; all if left out.")
+        str | None, typer.Argument(metavar="DATASET", help="One dataset; all if left out.")
     ] = None,
     keep_days: Annotated[
         int, typer.Option("--keep-days", min=0, help="Days of earlier versions to keep readable.")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from quantflux.core.errors import InvalidRequest
 from quantflux.core.symbols import parse_symbol
 
 StartOption = Annotated[
@@ -29,7 +30,14 @@ def split(text: str | None) -> list[str] | None:
     >>> split("open, close"), split(None)
     (['open', 'close'], None)
     """
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise InvalidRequest(
+            f"name at least one, separated by commas, was given {text!r}; leave it out for all"
+        )
+    return parts
 
 
 def parsed_symbols(text: str | None) -> tuple[str, ...] | None:
