@@ -152,6 +152,11 @@ class MySQLAdapter:
         with self._session(f"reading the version of {dataset.name}") as connection:
             return versions.current(connection, dataset.name, self._table(dataset).name)
 
+    def identity(self, dataset: Dataset) -> str:
+        """Return a name that a dataset of another database in the same place has not; empty before the first write."""
+        with self._session(f"reading the identity of {dataset.name}") as connection:
+            return versions.identity(connection, dataset.name)
+
     def changes(self, dataset: Dataset, since: int) -> Changes:
         """Return what changed after version `since`."""
         table = self._table(dataset)

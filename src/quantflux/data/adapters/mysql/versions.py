@@ -33,6 +33,7 @@ _RECORD = (
     " VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))"
 )
 _FIND = f"SELECT version FROM {COMMITS} WHERE batch = %s"
+_FIRST = f"SELECT batch FROM {COMMITS} WHERE dataset = %s ORDER BY version LIMIT 1"
 _OLDEST = f"SELECT MIN(version) FROM {COMMITS} WHERE dataset = %s"
 _SINCE = (
     f"SELECT first_day, last_day FROM {COMMITS} WHERE dataset = %s AND version > %s AND version <= %s"
@@ -56,6 +57,14 @@ def current(connection: Connection, dataset: str, table: str) -> int:
     """Return a dataset's version; 0 if there are no rows."""
     own = _own(connection, dataset)
     return foreign(connection, table) if own is None else own
+
+
+def identity(connection: Connection, dataset: str) -> str:
+    """Return the name of the first of our writes that is remembered; empty while there is none."""
+    if _own(connection, dataset) is None:
+        return ""
+    found = connection.rows(_FIRST, (dataset,))
+    return str(found[0][0].decode()) if found else ""
 
 
 def foreign(connection: Connection, table: str) -> int:
