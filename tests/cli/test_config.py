@@ -175,3 +175,15 @@ def test_options_before_the_commands_name_count_too():
     shown = json.loads(result.stdout)
     assert shown["environment"]["value"] == "testing"
     assert (shown["queries.max_cells"]["value"], shown["queries.max_symbols"]["value"]) == (2, 3)
+
+
+@pytest.mark.parametrize("days", [None, "added = 3\n", "garbage="])
+def test_validate_reads_the_calendar_file_that_the_settings_name(days):
+    Path("quantflux.toml").write_text('[calendar]\noverride_file = "days.toml"\n')
+    if days is not None:
+        Path("days.toml").write_text(days)
+
+    result = run("validate")
+
+    assert result.exit_code == 1
+    assert "days.toml" in result.stderr

@@ -101,6 +101,7 @@ def test_home_is_expanded_and_subfolders_follow_the_data_folder(tmp_path):
 
     assert settings.columnar_directory == Path("/d/columnar")
     assert settings.dead_letter_directory == Path("/d/dead-letters")
+    assert settings.manifest_directory == Path("/d/manifest")
     assert settings.panel_directory == Path("/p")
 
 
@@ -120,6 +121,7 @@ def test_home_is_expanded_and_subfolders_follow_the_data_folder(tmp_path):
         ("store.mysql.user", "a\x00b", "^$"),
         ("store.mysql.host", "a\r\nb", "^$"),
         ("data_dir", "a\x00b", "NUL"),
+        ("data_dir", "", "empty"),
         ("data_dir", "~nobody-by-this-name/x", "home directory"),
         ("store.mysql.user", "x" * 1001, "^$"),
     ],

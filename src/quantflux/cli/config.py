@@ -80,8 +80,11 @@ def validate(
     overrides: SetOption = None,
 ) -> None:
     """Check everything; list every problem and end with 1 if there is one."""
+    from quantflux.core.calendar import TradingCalendar
+
     with _one_line_errors():
         loaded = load(request(context, file or config, env, overrides))
+        TradingCalendar.for_exchange("SSE", overrides=loaded.settings.calendar.override_file)
     read = str(loaded.path) if loaded.path else "no configuration file"
     typer.echo(f"ok: {printable(read)}, environment {loaded.settings.environment}")
 

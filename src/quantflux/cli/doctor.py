@@ -19,7 +19,7 @@ import quantflux
 from quantflux.cli.context import settings_of
 from quantflux.cli.output import add_row, answers, size_of, table
 from quantflux.config import ConfigManager, ConfigRequest, Settings
-from quantflux.core.errors import QuantfluxError
+from quantflux.core.errors import ConfigError, QuantfluxError
 
 _COLOURS = {"ok": "green", "note": "cyan", "warn": "yellow", "fail": "bold red"}
 _CORE = ("numpy", "polars", "pyarrow", "deltalake", "httpx", "pydantic", "plotly")
@@ -159,6 +159,8 @@ def _panels(settings: Settings) -> Iterator[Finding]:
 
 
 def _cure(error: QuantfluxError) -> str:
+    if isinstance(error, ConfigError):
+        return "mend the file, then: quantflux config validate"
     if error.retryable:
         return "start it, or check its address in the settings (quantflux config show store)"
     return "see quantflux config show store"

@@ -71,6 +71,12 @@ def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _refuse_empty(value: Any) -> Any:
+    if value == "":  # pathlib would take it for the working directory
+        raise ValueError("is empty")
+    return value
+
+
 def _expanded(path: Path) -> Path:
     if "\x00" in str(path):
         raise ValueError("holds a NUL character")
@@ -86,8 +92,8 @@ Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x1f\
 Secret = Annotated[SecretStr, AfterValidator(_printable)]
 """Text that is never shown; empty means not set."""
 
-Folder = Annotated[Path, AfterValidator(_expanded)]
-"""A path; `~` is the home directory."""
+Folder = Annotated[Path, BeforeValidator(_refuse_empty), AfterValidator(_expanded)]
+"""A path, not empty; `~` is the home directory."""
 
 OptionalPath = Annotated[Folder | None, BeforeValidator(_empty_is_none)]
 """A path, or nothing: left out, or empty text."""
