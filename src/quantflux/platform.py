@@ -199,6 +199,7 @@ def _influx_options(settings: Settings) -> dict[str, Any]:
         },
         "breaker_rest": influx.breaker_rest_seconds,
         "dead_letter": settings.dead_letter_directory,
+        "manifest": settings.manifest_directory,
         "verify": str(influx.ca_file) if influx.ca_file and influx.verify_tls else influx.verify_tls,
     }
 

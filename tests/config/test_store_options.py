@@ -35,7 +35,7 @@ def test_every_option_is_one_that_the_store_takes(store):
 def test_defaults_are_the_stores_own(store):
     """The adapters' defaults are measured; the settings repeat them so that people can see them."""
     # Options that have no default, that name folders, or that list what the store has one number for.
-    other = {"user", "database", "path", "dead_letter", "timeouts", "shard_days"}
+    other = {"user", "database", "path", "dead_letter", "manifest", "timeouts", "shard_days"}
     own = {name: p.default for name, p in parameters(store).items()}
 
     given = {name: value for name, value in options(store).items() if name not in other}

@@ -159,3 +159,8 @@ class Settings(Section):
     def dead_letter_directory(self) -> Path:
         """Where rows go that InfluxDB refuses."""
         return self.store.influxdb.dead_letter_directory or self.data_dir / "dead-letters"
+
+    @property
+    def manifest_directory(self) -> Path:
+        """Where the record of what InfluxDB acknowledged is kept."""
+        return self.store.influxdb.manifest_directory or self.data_dir / "manifest"

@@ -115,6 +115,11 @@ class InfluxSettings(Section):
         "Where rows go that the server refuses.",
         valid="a path; empty: the folder `dead-letters` in data_dir",
     )
+    manifest_directory: OptionalPath = setting(
+        None,
+        "Where the record of what the server acknowledged is kept; all writers of the database share it.",
+        valid="a path; empty: the folder `manifest` in data_dir",
+    )
     breaker_rest_seconds: float = setting(
         5.0, "How long calls are refused after three failures in a row.", unit="seconds", gt=0, le=3600
     )

@@ -8,7 +8,7 @@ The promises, judged by one conformance suite (`tests/data/conformance`):
   changed after `since` (it may name more, never fewer).
 * `read` returns rows sorted by the dataset's key, bit for bit as written, and an empty table with the right schema
   when there are none: an unknown symbol is not an error here.
-* A store refuses what `schema.conform` refuses, and stores nothing of a refused table.
+* A store refuses what `conform.conform` refuses, and stores nothing of a refused table.
 """
 
 from __future__ import annotations
@@ -312,6 +312,33 @@ class ReportsBytes(Protocol):
 
     def stored_bytes(self, dataset: Dataset) -> int:
         """Return bytes on disk."""
+
+
+class DiscrepancyKind(StrEnum):
+    """How the rows of a symbol-day differ from what the store acknowledged."""
+
+    MISSING = "missing"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """A symbol-day whose rows are not as they were written."""
+
+    symbol: str
+    day: date
+    kind: DiscrepancyKind
+
+
+@runtime_checkable
+class CanScrub(Protocol):
+    """Keeps a record of what it acknowledged, apart from the data, and can compare the two."""
+
+    def scrub(
+        self, dataset: Dataset, start: date | None = None, end: date | None = None
+    ) -> list[Discrepancy]:
+        """Read the rows of these days (both inclusive) back and return what differs. Nothing is mended."""
 
 
 class Risk(Protocol):

@@ -2,7 +2,8 @@
 
 Where things are: `layout` (how a dataset lies in InfluxDB), `lineprotocol` and `writer` (rows out), `statements`,
 `paging`, `decode` and `rows` (rows in), `commits` (versions and changes), `dialects` and `places` (what differs
-between versions of InfluxDB), `transport`, `breaker` and `errors` (what can go wrong), `store` (the whole).
+between versions of InfluxDB), `transport`, `breaker` and `errors` (what can go wrong), `fingerprints`, `manifest` and
+`scrub` (whether the server still has what it acknowledged), `store` (the whole).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from quantflux.core.errors import ConfigError
 from quantflux.data.adapters.influxdb.breaker import Breaker
 from quantflux.data.adapters.influxdb.deadletter import DeadLetters
 from quantflux.data.adapters.influxdb.dialects import dialect as find_dialect
+from quantflux.data.adapters.influxdb.manifest import Manifest
 from quantflux.data.adapters.influxdb.places import Places
 from quantflux.data.adapters.influxdb.security import Finding
 from quantflux.data.adapters.influxdb.store import InfluxDBAdapter
@@ -45,6 +47,7 @@ def open_store(
     batch_bytes: int = MAX_BYTES,
     shard_days: Mapping[str, int] | None = None,
     dead_letter: str | Path | None = None,
+    manifest: str | Path | None = None,
     connections: int = 8,
     compressed: bool = False,
     verify: bool | str = True,
@@ -77,6 +80,9 @@ def open_store(
         Length of a shard by dataset, in days, used when a dataset's place is first made.
     dead_letter : path or None
         Folder for rows that the server refuses; None keeps them in the error only.
+    manifest : path or None
+        Folder for the record of what was acknowledged, which `scrub` compares with the server. All writers of the
+        database must share it. None keeps no record.
     connections : int
         Most connections at a time.
     compressed : bool
@@ -124,6 +130,7 @@ def open_store(
         transport=transport,
         places=Places(chosen, transport, given, shard_days or {}),
         dead_letters=DeadLetters(None if dead_letter is None else Path(dead_letter), clock),
+        manifest=Manifest(None if manifest is None else Path(manifest), given["bucket"]),
         batch_lines=batch_lines,
         batch_bytes=batch_bytes,
     )

@@ -57,7 +57,7 @@ def encode(data: Dataset, table: pa.Table) -> Lines:
     ----------
     data : Dataset
     table : pyarrow.Table
-        As `schema.conform` returns it.
+        As `conform.conform` returns it.
 
     Raises
     ------

@@ -12,6 +12,8 @@ InfluxDB has no transactions. A table is sent in batches; the commit record (see
   killed between its last batch and its commit leaves rows that caches learn of when the write is repeated.
 * Rows that the server refuses one by one go to the dead-letter folder, all others are stored, and `PartialWrite`
   lists the refused.
+* With a manifest, what was acknowledged is on record on this side before the write returns (see `manifest`), and
+  `scrub` tells what the server has lost since.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date
 
 import httpx
 import pyarrow as pa
@@ -39,13 +42,16 @@ from quantflux.data.adapters.influxdb.dialects import Dialect, Request
 from quantflux.data.adapters.influxdb.errors import NotThere, Refused
 from quantflux.data.adapters.influxdb.layout import day_at
 from quantflux.data.adapters.influxdb.lineprotocol import Lines, encode
+from quantflux.data.adapters.influxdb.manifest import Manifest
 from quantflux.data.adapters.influxdb.places import Places
 from quantflux.data.adapters.influxdb.reader import Reader
+from quantflux.data.adapters.influxdb.scrub import scrub
 from quantflux.data.adapters.influxdb.security import Finding, is_loopback, judge
 from quantflux.data.adapters.influxdb.transport import Transport
 from quantflux.data.adapters.influxdb.writer import BatchWriter, Progress
-from quantflux.data.contract import Changes, Query, Span, WriteReceipt, day_of
-from quantflux.data.schema import Dataset, TimeKind, conform
+from quantflux.data.conform import conform
+from quantflux.data.contract import Changes, Discrepancy, Query, Span, WriteReceipt, day_of
+from quantflux.data.schema import Dataset, TimeKind
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +69,7 @@ class InfluxDBAdapter:
         transport: Transport,
         places: Places,
         dead_letters: DeadLetters,
+        manifest: Manifest,
         batch_lines: int,
         batch_bytes: int,
     ) -> None:
@@ -71,6 +78,7 @@ class InfluxDBAdapter:
         self._transport = transport
         self._places = places
         self._dead_letters = dead_letters
+        self._manifest = manifest
         self._batch = (batch_lines, batch_bytes)
         self._reader = Reader(dialect, transport, places, clock)
         self._commits = CommitLog(places.source(MEASUREMENT), self._reader.ask)
@@ -95,13 +103,15 @@ class InfluxDBAdapter:
         span = _span_of(dataset, rows)
         self._admit()
         progress = Progress()
-        try:
-            self._writer(dataset.name).write(lines, progress)
-        except StoreError as exc:
-            if progress.stored or isinstance(exc, OutcomeUnknown):
-                with suppress(StoreError):
-                    self._commit(dataset, span, progress.stored)
-            raise
+        with self._manifest.recording(dataset, rows) as confirm:
+            try:
+                self._writer(dataset.name).write(lines, progress)
+            except StoreError as exc:
+                if progress.stored or isinstance(exc, OutcomeUnknown):
+                    with suppress(StoreError):
+                        self._commit(dataset, span, progress.stored)
+                raise
+            confirm([row for row, _ in progress.refused])
         rejected = self._bury(dataset, table, rows, lines, progress)
         if progress.stored:
             self._commit(dataset, span, progress.stored)
@@ -153,8 +163,9 @@ class InfluxDBAdapter:
         )
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections and files."""
         self._transport.close()
+        self._manifest.close()
 
     def check_security(self) -> list[Finding]:
         """Ask the server what it would tell a stranger, and return what is wrong with that."""
@@ -164,6 +175,19 @@ class InfluxDBAdapter:
             anonymous_query=self._transport.answers_stranger("/query", {"q": "SHOW DATABASES"}),
             anonymous_metrics=self._transport.answers_stranger("/debug/vars", {}),
         )
+
+    def scrub(
+        self, dataset: Dataset, start: date | None = None, end: date | None = None
+    ) -> list[Discrepancy]:
+        """Read days back (both inclusive; None is open) and return what is not as it was acknowledged.
+
+        Raises
+        ------
+        Unsupported
+            If the store was opened without a manifest.
+        """
+        query = Query(dataset, None, start and day_of(start), end and day_of(end))
+        return scrub(self._manifest, query, self.symbols(dataset), self._pages)
 
     def _admit(self) -> None:
         """Refuse, before the first use, a server on the network that asks nobody for credentials."""
