@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -22,6 +22,8 @@ from quantflux.data.schema import DAILY
 MONTHLY = Aggregation(
     Period.MONTH, (Measure("volume", "volume", Function.MEAN), Measure("close", "close", Function.LAST))
 )
+MOST_PULLED = 5_000_000
+"""Rows: above this the rivals that pull everything would need more memory than the machine has."""
 FLOAT32 = 1e-6
 """v1 keeps minute prices in 4-byte floats."""
 
@@ -39,14 +41,24 @@ class Question:
         "ours", "v1" and "influx". `figures` turns an answer into the numbers that must agree, in any order.
     wanted : float
         How many times faster than v1's way ours has to be.
-    tolerance : float
-        Relative.
+    tolerance, noise : float
+        Relative and absolute differences that are none.
+    pulls_all : bool
+        Whether the rivals fetch the whole history into this process, row by row.
     """
 
     name: str
     wanted: float
     rivals: dict[str, tuple[Ask, Figures]]
     tolerance: float = 1e-9
+    noise: float = 0.0
+    pulls_all: bool = False
+
+    def at(self, rows: int) -> Question:
+        """Return the question as it can be asked over so many rows: v1's way takes about 1 kB of memory for each."""
+        if not self.pulls_all or rows <= MOST_PULLED:
+            return self
+        return replace(self, rivals={"ours": self.rivals["ours"]})
 
     @property
     def asks(self) -> dict[str, Ask]:
@@ -62,7 +74,9 @@ class Question:
         for name, theirs in answers.items():
             if ours.shape != theirs.shape:
                 raise AssertionError(f"{self.name}: {name} gives {len(theirs):,} numbers, ours {len(ours):,}")
-            np.testing.assert_allclose(theirs, ours, rtol=self.tolerance, err_msg=f"{self.name}: {name}")
+            np.testing.assert_allclose(
+                theirs, ours, rtol=self.tolerance, atol=self.noise, err_msg=f"{self.name}: {name}"
+            )
 
 
 def questions(scene: Scene, engine: Engine) -> Iterator[Question]:
@@ -74,8 +88,8 @@ def questions(scene: Scene, engine: Engine) -> Iterator[Question]:
     yield asked.cross_section()
     yield asked.five_minutes()
     yield asked.monthly()
-    yield asked.matrix()
-    yield asked.volatility()
+    yield asked.matrix().at(scene.rows["daily"])
+    yield asked.volatility().at(scene.rows["daily"])
 
 
 class _Asked:
@@ -180,6 +194,7 @@ class _Asked:
                 "v1": (lambda: v1.close_matrix(self.engine), lambda frame: _finite(frame.to_numpy())),
                 "influx": (self._matrix, lambda frame: _finite(frame.to_numpy())),
             },
+            pulls_all=True,
         )
 
     def volatility(self) -> Question:
@@ -194,7 +209,9 @@ class _Asked:
                 ),
                 "influx": (self._influx_volatility, lambda series: _finite(series.to_numpy(float))),
             },
-            1e-6,  # running sums of two libraries differ in the last digits where prices stand still
+            1e-6,
+            noise=1e-7,  # where a price stands still, running sums leave a few last bits instead of nothing
+            pulls_all=True,
         )
 
     def _our_volatility(self) -> pl.DataFrame:

@@ -145,7 +145,7 @@ def load_v1(
     Parameters
     ----------
     daily, minutes : pyarrow.Table or None
-        Canonical rows sorted by key, as `schema.conform` returns them.
+        Canonical rows sorted by key, as `conform.conform` returns them.
     """
     for name, rows in (("stock_daily_history", daily), ("stock_minute_data", minutes)):
         server.execute(create_table(name), database)
