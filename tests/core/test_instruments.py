@@ -16,7 +16,8 @@ from quantflux.core.clock import FixedClock
 from quantflux.core.errors import InvalidData, InvalidRequest, NotFound, UnknownSymbol
 from quantflux.core.instruments import Instrument, InstrumentTable, Status
 from quantflux.core.symbols import Board, Exchange
-from quantflux.data.schema import INSTRUMENTS, conform
+from quantflux.data.conform import conform
+from quantflux.data.schema import INSTRUMENTS
 
 RECODED = date(2025, 10, 9)
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from quantflux.core.clock import SHANGHAI
+from quantflux.data.conform import is_ordered
 from quantflux.data.contract import Query, Span, When
-from quantflux.data.schema import Dataset, TimeKind, is_ordered
+from quantflux.data.schema import Dataset, TimeKind
 
 
 def upsert(data: Dataset, old: pa.Table, new: pa.Table) -> pa.Table:

@@ -16,8 +16,9 @@ from quantflux.core.errors import InvalidData
 from quantflux.data.adapters.mysql.layout import Storage, Stored
 from quantflux.data.adapters.mysql.literals import Target, literals
 from quantflux.data.adapters.mysql.store import MySQLAdapter
+from quantflux.data.conform import conform
 from quantflux.data.contract import Query
-from quantflux.data.schema import CHIP, DAILY, DAILY_BASIC, FACTOR_VALUES, MINUTE, MONEYFLOW, conform
+from quantflux.data.schema import CHIP, DAILY, DAILY_BASIC, FACTOR_VALUES, MINUTE, MONEYFLOW
 from tests.data.conformance.samples import bars, changed, sample
 from tests.data.mysql.conftest import OpenStore, valuations
 from tests.services.mariadb import MariaDBServer

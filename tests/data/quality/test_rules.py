@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from quantflux.core.clock import FixedClock
 from quantflux.core.errors import InvalidRequest
+from quantflux.data.conform import conform
 from quantflux.data.quality import EVERY_RULE, RULES, Adjustment, Checker, Context, Severity, latest_day, rule
-from quantflux.data.schema import DAILY, MINUTE, conform
+from quantflux.data.schema import DAILY, MINUTE
 from tests.data.quality.market import SYMBOLS, clean_daily, clean_minutes, sessions
 
 CONTEXT = Context(DAILY, sessions(), latest=date(2025, 6, 30))

@@ -12,7 +12,8 @@ import pytest
 
 from quantflux.core.clock import FixedClock
 from quantflux.core.errors import InvalidRequest
-from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE, conform
+from quantflux.data.conform import conform
+from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE
 from quantflux.data.sources.synthetic import PLANTED, SyntheticMarket
 
 CLOCK = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))

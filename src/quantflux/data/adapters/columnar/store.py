@@ -17,6 +17,7 @@ from quantflux.core.errors import AccessDenied, StoreUnavailable
 from quantflux.data.adapters.columnar.table import DatasetTable
 from quantflux.data.adapters.columnar.writer import DatasetWriter
 from quantflux.data.aggregates import check
+from quantflux.data.conform import conform
 from quantflux.data.contract import (
     Aggregation,
     AsOf,
@@ -26,7 +27,7 @@ from quantflux.data.contract import (
     Span,
     WriteReceipt,
 )
-from quantflux.data.schema import Dataset, conform
+from quantflux.data.schema import Dataset
 
 
 class ColumnarStore:

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from quantflux.core.clock import Clock
 from quantflux.core.errors import InvalidRequest
+from quantflux.data.conform import conform
 from quantflux.data.contract import AsOf, Changes, Query, Span, WriteReceipt
 from quantflux.data.rows import select, span_of, upsert
-from quantflux.data.schema import Dataset, conform
+from quantflux.data.schema import Dataset
 
 
 @dataclass(frozen=True, slots=True)

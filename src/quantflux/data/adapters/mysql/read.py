@@ -25,8 +25,9 @@ from quantflux.data.adapters.mysql.layout import Layout, Storage
 from quantflux.data.adapters.mysql.selection import Group, Selection, bounds, groups
 from quantflux.data.adapters.mysql.tables import Column, Table
 from quantflux.data.adapters.mysql.wire import Wire, parse, wire
+from quantflux.data.conform import is_ordered, local_minutes
 from quantflux.data.contract import Query, check_symbols
-from quantflux.data.schema import MINUTE_LABELS, Dataset, TimeKind, is_ordered, local_minutes
+from quantflux.data.schema import MINUTE_LABELS, Dataset, TimeKind
 
 log = logging.getLogger(__name__)
 

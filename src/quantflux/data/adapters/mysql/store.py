@@ -27,8 +27,9 @@ from quantflux.data.adapters.mysql.read import Reading, in_order, read_batches
 from quantflux.data.adapters.mysql.tables import ADJUSTMENTS, DAILY, INSTRUMENTS, MINUTE, Table, tables
 from quantflux.data.adapters.mysql.transactions import transact
 from quantflux.data.adapters.mysql.write import Batch, Literal, encoded, upsert
+from quantflux.data.conform import conform
 from quantflux.data.contract import Changes, Query, Span, WriteReceipt, day_of
-from quantflux.data.schema import Dataset, conform
+from quantflux.data.schema import Dataset
 
 Writer = Callable[[Connection, Batch, dict[str, Literal]], int]
 
