@@ -53,7 +53,7 @@ def reference(value: float, scale: int, shift: int) -> Decimal:
 
 
 AMOUNTS = st.one_of(
-    st.floats(-1e14, 1e14),
+    st.floats(-1e14, 1e14, exclude_min=True, exclude_max=True),
     st.decimals(-(10**12), 10**12, places=4).map(float),
     st.decimals(-(10**9), 10**9, places=2).map(float),
     st.integers(-(10**12), 10**12).map(float),
@@ -119,6 +119,7 @@ def test_both_price_precisions(open_mysql: OpenStore, scale: int) -> None:
 
 @settings(deadline=None, max_examples=15, suppress_health_check=OVER)
 @given(st.lists(st.floats(min_value=5e-324, allow_infinity=False), min_size=1, max_size=40))
+@example([9.63081888121398e-08])  # 24 characters, more than CONCAT makes room for by itself
 def test_adjustment_factors_are_doubles(shared: MySQLAdapter, factors: list[float]) -> None:
     days = [date(2000, 1, 1) + timedelta(days=n) for n in range(len(factors))]
     rows = changed(bars("600519.SH", days), adj_factor=factors)

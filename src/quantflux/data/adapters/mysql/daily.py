@@ -21,7 +21,7 @@ from quantflux.data.adapters.mysql.layout import Storage, Stored
 from quantflux.data.adapters.mysql.literals import Target, literals
 from quantflux.data.adapters.mysql.read import Reading, read_batches
 from quantflux.data.adapters.mysql.tables import ADJUSTMENTS, DAILY
-from quantflux.data.adapters.mysql.wire import Wire, wire
+from quantflux.data.adapters.mysql.wire import Wire, in_full, wire
 from quantflux.data.adapters.mysql.write import Batch, Literal, upsert
 from quantflux.data.contract import Query
 
@@ -32,7 +32,7 @@ ADJUSTMENT_JOIN = (
     f" LEFT JOIN `{ADJUSTMENTS}` `a` ON `a`.`ts_code` = `t`.`ts_code` AND `a`.`trade_date` = `t`.`trade_date`"
 )
 ADJUSTMENT_WIRES = (
-    Wire("adj_factor", "`a`.`adj_factor`", pa.float64(), pa.float64(), Storage.DOUBLE),
+    Wire("adj_factor", in_full("`a`.`adj_factor`"), pa.float64(), pa.float64(), Storage.DOUBLE),
     Wire(KNOWN, "`a`.`ts_code` IS NOT NULL", pa.int64(), pa.bool_(), Storage.INTEGER),
 )
 
