@@ -62,6 +62,12 @@ def quality(
     rule: Annotated[str | None, typer.Option("--rule", help="Only findings of this rule.")] = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Most findings to list.")] = 20,
     audit: Annotated[bool, typer.Option("--audit", help="Judge the stored rows again first.")] = False,
+    scrub: Annotated[
+        bool, typer.Option("--scrub", help="Compare the stored rows with the record of what was stored.")
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Scrub, and take rows that are not on record for right.")
+    ] = False,
     release: Annotated[
         list[int] | None,
         typer.Option(
@@ -75,6 +81,9 @@ def quality(
 
     if release:
         _release(context, dataset, release, reason)
+        return
+    if scrub or adopt:
+        _scrub(context, dataset, rows, adopt=adopt)
         return
     if audit:
         _audit(context, dataset)
@@ -143,6 +152,39 @@ def _audit(context: typer.Context, dataset: str | None) -> None:
             )
             answers.print(f"{data.name}: {report.rows:,} rows judged, {verdict}", soft_wrap=True)
             print_findings(report)
+
+
+def _scrub(context: typer.Context, dataset: str | None, rows: int, *, adopt: bool) -> None:
+    """List the symbol-days whose rows are not as the store acknowledged them; exit code 1 if there are any."""
+    from quantflux.core.errors import Unsupported
+    from quantflux.data.contract import CanScrub
+    from quantflux.data.schema import dataset as dataset_named
+    from quantflux.data.schema import datasets
+
+    made = table("dataset", "symbol", "day", "rows")
+    total = 0
+    with opened(settings_of(context)) as platform:
+        store = platform.store
+        if not isinstance(store, CanScrub):
+            raise Unsupported(f"the store {store.name} keeps no record to compare with; influxdb does")
+        for data in [dataset_named(dataset)] if dataset else datasets().values():
+            found = store.scrub(data, adopt=adopt)
+            verdict = f"{len(found):,} symbol-days differ" if found else "as recorded"
+            answers.print(f"{data.name}: {verdict}")
+            for item in found[: max(0, rows - total)]:
+                add_row(made, data.name, item.symbol, str(item.day), item.kind)
+            total += len(found)
+    if not total:
+        return
+    answers.print(made)
+    if total > made.row_count:
+        notes.print(f"{total - made.row_count:,} more; list them with --rows {total}", style="dim")
+    answers.print(
+        "Missing and differing rows are mended by importing these days again, or by quantflux data sync --full. "
+        "Rows that are right but not on record are put there by --adopt.",
+        soft_wrap=True,
+    )
+    raise typer.Exit(1)
 
 
 def _release(context: typer.Context, dataset: str | None, findings: list[int], reason: str) -> None:

@@ -336,9 +336,12 @@ class CanScrub(Protocol):
     """Keeps a record of what it acknowledged, apart from the data, and can compare the two."""
 
     def scrub(
-        self, dataset: Dataset, start: date | None = None, end: date | None = None
+        self, dataset: Dataset, start: date | None = None, end: date | None = None, *, adopt: bool = False
     ) -> list[Discrepancy]:
-        """Read the rows of these days (both inclusive) back and return what differs. Nothing is mended."""
+        """Read the rows of these days (both inclusive) back and return what differs. No row is mended.
+
+        With `adopt`, rows that are not on record are taken for right and put there.
+        """
 
 
 class Risk(Protocol):

@@ -202,6 +202,13 @@ def expected(
     return found.filter(pl.col("tick").is_between(low, high))
 
 
+def note(db: sqlite3.Connection, data: Dataset, rows: pl.DataFrame) -> None:
+    """Put rows, as `fingerprints` returns them, on record in a transaction of their own."""
+    if rows.height:
+        with db:
+            _merge(db, data, rows.sort("series", "tick"), doubtful=False)
+
+
 def _blocks(size: int, first: int | None, last: int | None) -> tuple[int, int]:
     return (-(2**62) if first is None else first // size, 2**62 if last is None else last // size)
 

@@ -2,6 +2,8 @@
 
 Symbols are taken in groups. Of each group the hashes on record, and those of the rows read back, are held, and of the
 rows one page; writers wait meanwhile, so that a write is seen whole in both or in neither.
+
+What was in doubt after a failed write is settled by what is found: from then on its loss is told, too.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from quantflux.data.adapters.influxdb.fingerprints import (
     days_of,
     fingerprints,
 )
-from quantflux.data.adapters.influxdb.manifest import Manifest, expected, sizes
+from quantflux.data.adapters.influxdb.manifest import Manifest, expected, note, sizes
 from quantflux.data.contract import Discrepancy, DiscrepancyKind, Query
 from quantflux.data.schema import Dataset, TimeKind
 
@@ -32,6 +34,8 @@ def scrub(
     query: Query,
     known: Sequence[str],
     read: Callable[[Query], Iterator[pa.Table]],
+    *,
+    adopt: bool = False,
 ) -> list[Discrepancy]:
     """Return every symbol-day whose rows are not as they were acknowledged.
 
@@ -44,28 +48,36 @@ def scrub(
         The symbols that the server names.
     read : function
         Returns the pages of a read.
+    adopt : bool
+        Take rows that are not on record for right, and put them there.
     """
     data = query.dataset
     first, last = _ticks(data, query.start, end=False), _ticks(data, query.end, end=True)
     with manifest.locked(data) as db:
         on_record = sizes(db, data, first, last)
-    found: list[Discrepancy] = []
+    result: list[Discrepancy] = []
     for group in _groups(dict.fromkeys(known, 0) | on_record):
         with manifest.locked(data) as db:
             wanted = expected(db, data, group, first, last)
             pages = [fingerprints(data, p) for p in read(Query(data, group, query.start, query.end))]
-        found += compare(data, wanted, pl.concat([wanted.clear(), *pages]))
-    return found
+            found = pl.concat([wanted.clear(), *pages])
+            note(db, data, _settled(wanted, found))
+            if adopt:
+                note(db, data, _unknown(wanted, found))
+                wanted = expected(db, data, group, first, last)
+        result += compare(data, wanted, found)
+    return result
 
 
 def compare(data: Dataset, wanted: pl.DataFrame, found: pl.DataFrame) -> list[Discrepancy]:
     """Return the symbol-days in which the rows found differ from those on record, sorted."""
-    wrong = found.join(wanted, on=[*_KEY, "hash"], how="anti")
     needed = wanted.group_by(_KEY).agg(pl.col("hash").min()).filter(pl.col("hash") != ABSENT)
     parts = {
         DiscrepancyKind.MISSING: needed.join(found, on=_KEY, how="anti"),
-        DiscrepancyKind.DIFFERS: wrong.join(wanted, on=_KEY, how="semi"),
-        DiscrepancyKind.UNKNOWN: wrong.join(wanted, on=_KEY, how="anti"),
+        DiscrepancyKind.DIFFERS: found.join(wanted, on=_KEY, how="semi").join(
+            wanted, on=[*_KEY, "hash"], how="anti"
+        ),
+        DiscrepancyKind.UNKNOWN: _unknown(wanted, found),
     }
     symbol = pl.col("series").str.split(SEPARATOR).list.first().alias("symbol")
     day = days_of(data, pl.col("tick")).alias("day")
@@ -75,6 +87,17 @@ def compare(data: Dataset, wanted: pl.DataFrame, found: pl.DataFrame) -> list[Di
         for row in rows.select(symbol, day).unique().iter_rows()
     ]
     return sorted(named, key=lambda d: (d.symbol, d.day, d.kind))
+
+
+def _unknown(wanted: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows found that are not on record."""
+    return found.join(wanted, on=_KEY, how="anti")
+
+
+def _settled(wanted: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows found as one of several versions on record."""
+    doubtful = wanted.filter(pl.len().over(_KEY) > 1)
+    return found.join(doubtful, on=[*_KEY, "hash"], how="semi")
 
 
 def _groups(rows: Mapping[str, int]) -> Iterator[tuple[str, ...]]:

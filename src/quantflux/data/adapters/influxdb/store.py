@@ -177,9 +177,11 @@ class InfluxDBAdapter:
         )
 
     def scrub(
-        self, dataset: Dataset, start: date | None = None, end: date | None = None
+        self, dataset: Dataset, start: date | None = None, end: date | None = None, *, adopt: bool = False
     ) -> list[Discrepancy]:
         """Read days back (both inclusive; None is open) and return what is not as it was acknowledged.
+
+        With `adopt`, rows that are not on record, such as those of a database older than its manifest, are put there.
 
         Raises
         ------
@@ -187,7 +189,7 @@ class InfluxDBAdapter:
             If the store was opened without a manifest.
         """
         query = Query(dataset, None, start and day_of(start), end and day_of(end))
-        return scrub(self._manifest, query, self.symbols(dataset), self._pages)
+        return scrub(self._manifest, query, self.symbols(dataset), self._pages, adopt=adopt)
 
     def _admit(self) -> None:
         """Refuse, before the first use, a server on the network that asks nobody for credentials."""
