@@ -23,6 +23,7 @@ class InfluxDBUnderTest(StoreUnderTest):
 
     def __init__(self, tmp_path: Path, request: pytest.FixtureRequest, clock: Clock) -> None:
         super().__init__(tmp_path, request, clock)
+        self.manifest = tmp_path / "manifest"
         self.server: InfluxServer = request.getfixturevalue("influxdb_server")
         self.renew()
         request.addfinalizer(self._drop)
@@ -31,7 +32,7 @@ class InfluxDBUnderTest(StoreUnderTest):
         return open_store(clock=self.clock, **self.options())
 
     def options(self) -> Mapping[str, Any]:
-        return {"url": self.server.url, "database": self.database}
+        return {"url": self.server.url, "database": self.database, "manifest": str(self.manifest)}
 
     def renew(self) -> None:
         if hasattr(self, "database"):
