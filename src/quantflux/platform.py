@@ -5,14 +5,13 @@ Settings stop here: the services below take plain values.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import SecretStr
 
-from quantflux.config import Settings
+from quantflux.config import InfluxSettings, Settings
 from quantflux.core.calendar import TradingCalendar
 from quantflux.core.clock import Clock, SystemClock
 from quantflux.data.access import DataAccessLayer
@@ -79,7 +78,9 @@ class Platform:
         clock = clock or SystemClock()
         calendar = TradingCalendar.for_exchange("SSE", overrides=settings.calendar.override_file)
         store = open_store(settings.store.name, store_options(settings), clock)
-        panels = _panel_tier(settings, store, clock) if settings.panels.enabled else None
+        # The memory store answers as fast as panels would, and is gone when they could be used again.
+        wanted = settings.panels.enabled and settings.store.name != "memory"
+        panels = _panel_tier(settings, store, clock) if wanted else None
         return cls(settings, clock, calendar, store, panels, Ledger(quality_directory(settings), clock))
 
     def apply(self, settings: Settings) -> None:
@@ -145,13 +146,16 @@ def _place(settings: Settings) -> str:
     """Say where the truth lives, so that panels of another place are never taken for its own."""
     places: dict[str, Callable[[], str]] = {
         "columnar": lambda: str(settings.columnar_directory.absolute()),
-        "influxdb": lambda: f"{settings.store.influxdb.url}/{settings.store.influxdb.database}",
+        "influxdb": lambda: _influx_place(settings.store.influxdb),
         "mysql": lambda: (
             f"{settings.store.mysql.host}:{settings.store.mysql.port}/{settings.store.mysql.database}"
         ),
-        "memory": lambda: f"process {os.getpid()}",
     }
     return places[settings.store.name]()
+
+
+def _influx_place(influx: InfluxSettings) -> str:
+    return "/".join(part for part in (influx.url, influx.org, influx.bucket, influx.database) if part)
 
 
 def store_options(settings: Settings) -> dict[str, Any]:

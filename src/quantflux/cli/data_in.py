@@ -62,6 +62,7 @@ def import_file(
     )
     settings = settings_of(context)
     with opened(settings) as platform:
+        _warn_of_forgetting(platform)
         for path in files:
             plan = inspect_file(path, options)
             _print_plan(plan)
@@ -130,6 +131,11 @@ def sync(
     _print_sync(report)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _warn_of_forgetting(platform: Platform) -> None:
+    if platform.store.name == "memory":
+        notes.print("warning: the memory store forgets everything when this command ends", style="yellow")
 
 
 def _run(platform: Platform, plan: ImportPlan, *, dry_run: bool) -> ImportReport:
