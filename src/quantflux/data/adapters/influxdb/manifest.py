@@ -166,7 +166,10 @@ class Manifest:
         except sqlite3.OperationalError as exc:
             raise StoreUnavailable(f"the manifest of {data.name} cannot be used: {exc}") from exc
         except sqlite3.DatabaseError as exc:
-            raise StoreCorrupt(f"the manifest of {data.name} is damaged: {exc}") from exc
+            raise StoreCorrupt(
+                f"the manifest of {data.name} is damaged: {exc}; move {self._place}.{data.name}.sqlite away and begin"
+                " a new one with quantflux data quality --adopt"
+            ) from exc
 
 
 def sizes(db: sqlite3.Connection, data: Dataset, first: int | None, last: int | None) -> dict[str, int]:
