@@ -59,7 +59,7 @@ def split_day(rng: np.random.Generator, bars: dict[str, NDArray[np.int64]]) -> d
     for column in (0, -1, top, bottom):
         must_trade[row, column] = True
     volume = _volumes(rng, bars, (lows + highs) / 2, must_trade)
-    amount, volume = _amounts(bars, lows, highs, volume)
+    amount, volume = _amounts(bars, lows, highs, volume, must_trade)
     return {"open": opens, "high": highs, "low": lows, "close": marks, "volume": volume, "amount": amount}
 
 
@@ -107,9 +107,10 @@ def _amounts(
     lows: NDArray[np.int64],
     highs: NDArray[np.int64],
     volume: NDArray[np.int64],
+    must: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Amounts within each bar's range that sum to the day's; volume moves between bars where that cannot be."""
-    volume = _reach(bars["amount"], lows, highs, volume)
+    volume = _reach(bars["amount"], lows, highs, volume, must * 100)
     floor, ceiling = lows * volume, highs * volume
     room = (ceiling - floor).astype(np.float64)
     missing = bars["amount"] - floor.sum(axis=1)
@@ -122,21 +123,31 @@ def _amounts(
 
 
 def _reach(
-    wanted: NDArray[np.int64], lows: NDArray[np.int64], highs: NDArray[np.int64], volume: NDArray[np.int64]
+    wanted: NDArray[np.int64],
+    lows: NDArray[np.int64],
+    highs: NDArray[np.int64],
+    volume: NDArray[np.int64],
+    least: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Move volume to the dearest or cheapest bar in the rows whose amount is out of reach."""
     volume = volume.copy()
     short = np.flatnonzero((highs * volume).sum(axis=1) < wanted)
     over = np.flatnonzero((lows * volume).sum(axis=1) > wanted)
     for row, target in ((r, highs[r].argmax()) for r in short):
-        _move(volume[row], highs[row], int(target), wanted[row], rising=True)
+        _move(volume[row], highs[row], least[row], int(target), wanted[row], rising=True)
     for row, target in ((r, lows[r].argmin()) for r in over):
-        _move(volume[row], lows[row], int(target), wanted[row], rising=False)
+        _move(volume[row], lows[row], least[row], int(target), wanted[row], rising=False)
     return volume
 
 
 def _move(
-    volume: NDArray[np.int64], price: NDArray[np.int64], target: int, wanted: int, *, rising: bool
+    volume: NDArray[np.int64],
+    price: NDArray[np.int64],
+    least: NDArray[np.int64],
+    target: int,
+    wanted: int,
+    *,
+    rising: bool,
 ) -> None:
     """Shift lots of one row, in place, from the worst-priced bars to bar `target` until `wanted` is within reach."""
     order = np.argsort(price if rising else -price, kind="stable")
@@ -145,7 +156,7 @@ def _move(
         gain = int(price[target] - price[bar]) * (1 if rising else -1)
         if gap <= 0 or gain <= 0:
             return
-        spare = int(volume[bar]) - 100
+        spare = int(volume[bar] - least[bar])
         lots = min(-(-gap // (gain * 100)), spare // 100)
         volume[bar] -= lots * 100
         volume[target] += lots * 100
