@@ -23,12 +23,12 @@ def days(seed: int, rows: int, lots: tuple[int, int], share: tuple[float, float]
 @pytest.mark.parametrize(
     ("lots", "share"),
     [
-        ((400, 200_000), (0.3, 0.7)),
-        ((400, 200_000), (0.1, 0.9)),
-        ((30, 120), (0.4, 0.6)),
-        ((30, 400), (0.2, 0.8)),
+        pytest.param((400, 200_000), (0.3, 0.7), id="ordinary"),
+        pytest.param((400, 200_000), (0.1, 0.9), id="lopsided"),
+        pytest.param((30, 120), (0.4, 0.6), id="hardly traded"),
+        pytest.param((30, 400), (0.2, 0.8), id="both"),
+        pytest.param((5_000_000, 90_000_000), (0.4, 0.6), id="giants"),
     ],
-    ids=["ordinary", "lopsided", "hardly traded", "both", "giants"],
 )
 def test_minutes_add_up(lots: tuple[int, int], share: tuple[float, float]) -> None:
     whole = days(11, 300, lots, share)
