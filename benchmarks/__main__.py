@@ -16,7 +16,7 @@ from benchmarks.scene import Size, scene
 SIZES = {
     "small": Size(60, 2, 20, 25),
     "standard": Size(800, 14, 300, 60),
-    "full": Size(5000, 10, 500, 60),
+    "full": Size(5000, 10, 100, 25),
 }
 
 

@@ -22,8 +22,8 @@ from quantflux.data.schema import DAILY
 MONTHLY = Aggregation(
     Period.MONTH, (Measure("volume", "volume", Function.MEAN), Measure("close", "close", Function.LAST))
 )
-MOST_PULLED = 5_000_000
-"""Rows: above this the rivals that pull everything would need more memory than the machine has."""
+MOST_ROWS = 5_000_000
+"""Rows: pulling more of them one by one, as v1 does, takes more than a kilobyte of memory for each."""
 FLOAT32 = 1e-6
 """v1 keeps minute prices in 4-byte floats."""
 
@@ -43,8 +43,8 @@ class Question:
         How many times faster than v1's way ours has to be.
     tolerance, noise : float
         Relative and absolute differences that are none.
-    pulls_all : bool
-        Whether the rivals fetch the whole history into this process, row by row.
+    small_only : tuple of str
+        Rivals left out above `MOST_ROWS`: they would need more memory than the machine has, or hours.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Question:
     rivals: dict[str, tuple[Ask, Figures]]
     tolerance: float = 1e-9
     noise: float = 0.0
-    pulls_all: bool = False
+    small_only: tuple[str, ...] = ()
 
     def at(self, rows: int) -> Question:
-        """Return the question as it can be asked over so many rows: v1's way takes about 1 kB of memory for each."""
-        if not self.pulls_all or rows <= MOST_PULLED:
+        """Return the question as it can be asked over so many rows."""
+        if rows <= MOST_ROWS:
             return self
-        return replace(self, rivals={"ours": self.rivals["ours"]})
+        return replace(self, rivals={n: r for n, r in self.rivals.items() if n not in self.small_only})
 
     @property
     def asks(self) -> dict[str, Ask]:
@@ -87,7 +87,7 @@ def questions(scene: Scene, engine: Engine) -> Iterator[Question]:
     yield asked.minutes()
     yield asked.cross_section()
     yield asked.five_minutes()
-    yield asked.monthly()
+    yield asked.monthly().at(scene.rows["daily"])
     yield asked.matrix().at(scene.rows["daily"])
     yield asked.volatility().at(scene.rows["daily"])
 
@@ -183,6 +183,7 @@ class _Asked:
                 "influx": (self._influx_months, _two_columns("volume", "close", 1)),
             },
             1e-6,  # MariaDB's AVG keeps four decimals
+            small_only=("influx",),
         )
 
     def matrix(self) -> Question:
@@ -194,7 +195,7 @@ class _Asked:
                 "v1": (lambda: v1.close_matrix(self.engine), lambda frame: _finite(frame.to_numpy())),
                 "influx": (self._matrix, lambda frame: _finite(frame.to_numpy())),
             },
-            pulls_all=True,
+            small_only=("v1", "influx"),
         )
 
     def volatility(self) -> Question:
@@ -211,7 +212,7 @@ class _Asked:
             },
             1e-6,
             noise=1e-7,  # where a price stands still, running sums leave a few last bits instead of nothing
-            pulls_all=True,
+            small_only=("v1", "influx"),
         )
 
     def _our_volatility(self) -> pl.DataFrame:
