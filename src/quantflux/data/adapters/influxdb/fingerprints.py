@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from quantflux.data.schema import Dataset, TimeKind
 
-MINUTES_A_DAY = 1_440
+MINUTES_A_DAY, MINUTE_US = 1_440, 60_000_000
 SEPARATOR = "\x1f"
 ABSENT = 0
 """No row has this hash: it stands for "may not be there"."""
@@ -41,9 +41,13 @@ def fingerprints(data: Dataset, rows: pa.Table) -> pl.DataFrame:
     series = pl.DataFrame(rows.select(names)).select(
         pl.concat_str([pl.col(n).cast(pl.String) for n in names], separator=SEPARATOR)
     )
-    return pl.DataFrame(
-        {"series": series.to_series(), "tick": _ticks(data, rows), "hash": row_hashes(data, rows)}
-    )
+    times = _times(data, rows)
+    hashes = row_hashes(data, rows)
+    if data.kind is TimeKind.MINUTE:
+        # Damage can move a bar within its minute; no bar that we write has seconds.
+        hashes += _mixed((times % MINUTE_US).view(np.uint64))
+        times //= MINUTE_US
+    return pl.DataFrame({"series": series.to_series(), "tick": times, "hash": hashes})
 
 
 def row_hashes(data: Dataset, rows: pa.Table) -> np.ndarray:
@@ -60,16 +64,16 @@ def row_hashes(data: Dataset, rows: pa.Table) -> np.ndarray:
 
 
 def days_of(data: Dataset, ticks: pl.Expr) -> pl.Expr:
-    """Return the day of a tick. All minutes of a Shanghai session lie in the same UTC day."""
-    days = ticks if data.kind is TimeKind.DAY else ticks // MINUTES_A_DAY
-    return days.cast(pl.Int32).cast(pl.Date)
-
-
-def _ticks(data: Dataset, rows: pa.Table) -> np.ndarray:
-    times = rows.column(data.time)
+    """Return the Shanghai day of a tick."""
     if data.kind is TimeKind.DAY:
-        return np.asarray(times.cast(pa.int32()).to_numpy()).astype(np.int64)
-    return np.asarray(times.cast(pa.int64()).to_numpy()) // 60_000_000
+        return ticks.cast(pl.Int32).cast(pl.Date)
+    return (ticks * MINUTE_US).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone("Asia/Shanghai").dt.date()
+
+
+def _times(data: Dataset, rows: pa.Table) -> np.ndarray:
+    """Return days or microseconds since 1970, in an array of its own."""
+    integers = rows.column(data.time).cast(pa.int32() if data.kind is TimeKind.DAY else pa.int64())
+    return np.array(integers.to_numpy(), np.int64)
 
 
 def _bits(column: pa.Array) -> np.ndarray:

@@ -71,12 +71,12 @@ def scrub(
 
 def compare(data: Dataset, wanted: pl.DataFrame, found: pl.DataFrame) -> list[Discrepancy]:
     """Return the symbol-days in which the rows found differ from those on record, sorted."""
+    other = found.join(wanted, on=[*_KEY, "hash"], how="anti")
+    doubled = found.filter(pl.len().over(_KEY) > 1)  # points of one day at different hours
     needed = wanted.group_by(_KEY).agg(pl.col("hash").min()).filter(pl.col("hash") != ABSENT)
     parts = {
         DiscrepancyKind.MISSING: needed.join(found, on=_KEY, how="anti"),
-        DiscrepancyKind.DIFFERS: found.join(wanted, on=_KEY, how="semi").join(
-            wanted, on=[*_KEY, "hash"], how="anti"
-        ),
+        DiscrepancyKind.DIFFERS: pl.concat([other.join(wanted, on=_KEY, how="semi"), doubled]),
         DiscrepancyKind.UNKNOWN: _unknown(wanted, found),
     }
     symbol = pl.col("series").str.split(SEPARATOR).list.first().alias("symbol")

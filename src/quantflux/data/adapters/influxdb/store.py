@@ -106,12 +106,12 @@ class InfluxDBAdapter:
         with self._manifest.recording(dataset, rows) as confirm:
             try:
                 self._writer(dataset.name).write(lines, progress)
+                confirm([row for row, _ in progress.refused])
             except StoreError as exc:
                 if progress.stored or isinstance(exc, OutcomeUnknown):
                     with suppress(StoreError):
                         self._commit(dataset, span, progress.stored)
                 raise
-            confirm([row for row, _ in progress.refused])
         rejected = self._bury(dataset, table, rows, lines, progress)
         if progress.stored:
             self._commit(dataset, span, progress.stored)
