@@ -83,9 +83,9 @@ class Manifest:
             return
         new = fingerprints(data, rows)
         with self.locked(data) as db:
-            with self._translated(data), db:
-                body = io.BytesIO()
-                new.write_ipc(body, compression="lz4")
+            body = io.BytesIO()
+            new.write_ipc(body, compression="lz4")
+            with db:
                 db.execute("INSERT INTO announced (rows) VALUES (?)", (body.getvalue(),))
 
             def confirm(refused: Collection[int]) -> None:
@@ -113,8 +113,10 @@ class Manifest:
                 db = self._connection(self._folder, data)
                 with db:
                     _settle(db, data)
-            yield db
+                yield db
         finally:
+            # Closing alone would not free it while a forked child has the handle too.
+            fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
     def close(self) -> None:
