@@ -36,7 +36,9 @@ def require(binary: str, package: str) -> str:
 class ServerProcess:
     """One server process that can be started, stopped, frozen, thawed, killed and started again."""
 
-    def __init__(self, command: Sequence[str], log: Path, answers: Callable[[], bool], cwd: Path | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, answers: Callable[[], bool], cwd: Path | None = None
+    ) -> None:
         self.command = list(command)
         self.log = log
         self.cwd = cwd
@@ -52,15 +54,24 @@ class ServerProcess:
         """Start it and wait until it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.cwd, start_new_session=True
+                self.command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.cwd,
+                start_new_session=True,
             )
         deadline = time.monotonic() + timeout
         while not self._answers():
             if self._process.poll() is not None:
-                raise RuntimeError(f"{self.command[0]} ended with {self._process.returncode}:\n{self.log.read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"{self.command[0]} ended with {self._process.returncode}:\n{self.log.read_text()[-2000:]}"
+                )
             if time.monotonic() > deadline:
                 self.kill()
-                raise TimeoutError(f"{self.command[0]} did not answer in {timeout} s:\n{self.log.read_text()[-2000:]}")
+                raise TimeoutError(
+                    f"{self.command[0]} did not answer in {timeout} s:\n{self.log.read_text()[-2000:]}"
+                )
             time.sleep(0.02)
 
     def signal(self, number: int) -> None:
