@@ -307,30 +307,31 @@ def test_kills_of_the_server_under_rival_writers_raise_no_alarm(
 
     def keep_writing(number: int) -> None:
         store = open_influxdb(server.url, **options)
-        for price in range(1, 16):
+        for price in range(1, 26):
             rows = bars(SYMBOLS[0], days(300), float(price * 10 + number))
             for _ in range(2_000):
                 try:
                     store.write(DAILY, rows)
                     break
                 except (OutcomeUnknown, StoreUnavailable):
-                    continue
+                    time.sleep(0.02)
             else:
                 failures.append(AssertionError("never acknowledged"))
 
     threads = [threading.Thread(target=keep_writing, args=(n,)) for n in range(3)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
+    for _ in range(6):
+        threads[0].join(0.5)
         server.kill()
         server.start()
-        threads[0].join(0.4)
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     server.kill()
     server.start()
 
     assert failures == []
+    assert not any(thread.is_alive() for thread in threads)
     assert open_influxdb(server.url, **options).scrub(DAILY) == []
 
 
