@@ -118,6 +118,7 @@ def test_export_writes_every_row_and_never_replaces_unasked(
         (("data", "export", "rows.csv", "--symbols", ""), "name at least one"),
         (("data", "export", f"{'a' * 300}.csv"), "File name too long"),
         (("data", "quality", "--rule", "nonsense"), "nonsense"),
+        (("data", "quality", "--dataset", "nonsense"), "stock_daily_data"),
         (("--set", "store.name=oracle", "data", "status"), "columnar"),
     ],
 )

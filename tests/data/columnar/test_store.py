@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from quantflux.core.clock import FixedClock
+from quantflux.core.clock import FixedClock, SystemClock
 from quantflux.core.errors import AccessDenied, InvalidRequest, StoreUnavailable, VersionConflict
 from quantflux.data.adapters.columnar import ColumnarStore, datafile, open_store, upsert
 from quantflux.data.adapters.columnar.lock import writing
 from quantflux.data.contract import Query, Span
 from quantflux.data.schema import DAILY, FACTOR_VALUES, MINUTE
+from quantflux.data.sources.synthetic import SyntheticMarket
 from tests.data.columnar.conftest import DAYS, SYMBOLS
 from tests.data.conformance.samples import bars, changed, sample
 
@@ -399,3 +400,18 @@ def test_a_dataset_that_gains_a_column(store: ColumnarStore, reopen: Reopen, roo
     assert grown.changes(DAILY, before).spans == (Span(DAYS[2], DAYS[3]),)
     assert DeltaTable(root / DAILY.name).to_pyarrow_table().column("adj_factor").null_count == 2
     assert store.read(Query(younger)).column("close").to_pylist() == [10.0] * 4
+
+
+def test_keeping_no_history_leaves_only_what_is_live(tmp_path: Path) -> None:
+    store = open_store(path=tmp_path, clock=SystemClock())
+    rows = next(
+        SyntheticMarket(seed=1, companies=20, start=date(2024, 1, 2), end=date(2024, 6, 28)).daily_tables()
+    )
+    for part in (rows.slice(0, 1000), rows.slice(1000)):
+        store.write(DAILY, part)
+
+    store.compact(DAILY, keep_history=timedelta(0))
+
+    files = list((tmp_path / DAILY.name).glob("period=*/*.parquet"))
+    assert len(files) == 1
+    assert store.read(Query(DAILY)).num_rows == rows.num_rows

@@ -12,6 +12,7 @@ from quantflux.data.adapters.influxdb import InfluxDBAdapter
 from quantflux.data.adapters.influxdb.commits import LATENESS_NS, merged
 from quantflux.data.contract import Span
 from quantflux.data.schema import DAILY, MINUTE
+from quantflux.data.sources.synthetic import SyntheticMarket
 from tests.data.adapters.influxdb.conftest import OpenStore
 from tests.data.conformance.samples import bars
 from tests.services.influxdb import InfluxServer
@@ -85,3 +86,28 @@ def test_spans_that_touch_become_one() -> None:
         Span(first.first, apart.last),
     )
     assert merged([]) == ()
+
+
+def test_a_database_made_anew_has_another_identity_at_the_same_version(
+    influxdb_server: InfluxServer, influxdb_database: str, open_influxdb: OpenStore
+) -> None:
+    rows = next(
+        SyntheticMarket(seed=1, companies=2, start=date(2024, 1, 2), end=date(2024, 1, 5)).daily_tables()
+    )
+
+    def first_write() -> tuple[int, str]:
+        store = open_influxdb(influxdb_server.url, database=influxdb_database)
+        assert store.identity(DAILY) == ""
+        version = store.write(DAILY, rows).version
+        named = store.identity(DAILY)
+        store.write(DAILY, rows)
+        assert store.identity(DAILY) == named
+        return version, named
+
+    old_version, old_name = first_write()
+    influxdb_server.query(f'DROP DATABASE "{influxdb_database}"')
+    influxdb_server.query(f'CREATE DATABASE "{influxdb_database}"')
+    version, name = first_write()
+
+    assert version == old_version
+    assert "" != name != old_name

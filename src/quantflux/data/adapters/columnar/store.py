@@ -111,7 +111,7 @@ class ColumnarStore:
 
     def compact(self, dataset: Dataset, *, keep_history: timedelta) -> CompactReceipt:
         """Rewrite each period into few large files and forget what only older versions need."""
-        return self._writer(dataset).compact(self._clock.now() - keep_history)
+        return self._writer(dataset).compact(lambda: self._clock.now() - keep_history)
 
     def stored_bytes(self, dataset: Dataset) -> int:
         """Return bytes on disk: live and historic files, and the log."""

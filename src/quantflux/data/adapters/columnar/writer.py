@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime
@@ -110,8 +110,11 @@ class DatasetWriter:
         sync_directory(directory)
         return NewFile.describe(self._data, path, len(content), rows)
 
-    def compact(self, cutoff: datetime) -> CompactReceipt:
-        """Rewrite each period into few large files, then forget what only versions older than `cutoff` need."""
+    def compact(self, cutoff: Callable[[], datetime]) -> CompactReceipt:
+        """Rewrite each period into few large files, then forget what only versions older than the cutoff need.
+
+        The cutoff is asked for after the rewriting: keeping no history must not keep what was just replaced.
+        """
         if not self._folder.is_dir():
             return CompactReceipt(self._data.name, 0, 0, 0, 0)
         table = self._table
@@ -120,7 +123,7 @@ class DatasetWriter:
             for period, files in table.by_period(table.live(*layout.ALL_PERIODS)):
                 if len(files) > 1 or not all(file.compacted for file in files):
                     self._rewrite(period, files)
-            forget(table.log, cutoff)
+            forget(table.log, cutoff())
             after = (len(table.log.snapshot().paths), table.stored_bytes())
         return CompactReceipt(self._data.name, before[0], after[0], before[1], after[1])
 

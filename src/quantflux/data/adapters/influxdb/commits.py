@@ -56,6 +56,11 @@ class CommitLog:
         answer = self._select('count("rows")', "", data, {"count": pa.int64()})
         return int(answer.column("count")[0].as_py()) if answer.num_rows else 0
 
+    def first_commit(self, data: Dataset) -> str:
+        """Return when the server stamped the dataset's first commit, or nothing before it."""
+        answer = self._select('"rows"', " LIMIT 1", data, _TYPES)
+        return str(answer.column("time")[0].as_py()) if answer.num_rows else ""
+
     def versions_readable(self) -> None:
         """Ask any version, for the errors that this may raise."""
         self._ask(MEASUREMENT, Statement(f'SELECT count("rows") FROM {self._source}'), {"count": pa.int64()})  # noqa: S608

@@ -146,6 +146,11 @@ class InfluxDBAdapter:
         self._admit()
         return self._commits.version(dataset)
 
+    def identity(self, dataset: Dataset) -> str:
+        """Return when the dataset's first commit was stamped: a database made anew has another."""
+        self._admit()
+        return self._commits.first_commit(dataset)
+
     def changes(self, dataset: Dataset, since: int) -> Changes:
         """Return the days touched after version `since`, and by the commits of the minute before it."""
         self._admit()
