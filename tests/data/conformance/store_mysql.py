@@ -44,6 +44,10 @@ class MySQLUnderTest(StoreUnderTest):
     def options(self) -> Mapping[str, Any]:
         return {"port": self.server.port, "user": self.server.user, "database": self.database}
 
+    def renew(self) -> None:
+        self.server.drop_database(self.database)
+        self.server.create_database(self.database)
+
     def restart(self) -> None:
         self.server.kill()
         self.server.start()
