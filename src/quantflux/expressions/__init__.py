@@ -1,0 +1,1 @@
+"""One language for factors: expressions, their text, and an engine that computes them over panels."""
