@@ -87,26 +87,31 @@ def daily_table(
     companies: Companies, paths: Paths, bars: DailyBars, sessions: NDArray[np.datetime64]
 ) -> pa.Table:
     """Return a block's bars as rows of `stock_daily_data`, sorted by symbol and date."""
-    order, key = _rows(companies, bars.traded, sessions)
-    prices = {n: _pick(getattr(bars, n), order) / 100 for n in ("open", "high", "low", "close")}
+    order, key = row_keys(companies, bars.traded, sessions)
+    prices = {n: pick(getattr(bars, n), order) / 100 for n in ("open", "high", "low", "close")}
     values = {
-        "volume": _pick(bars.volume, order),
-        "amount": _pick(bars.amount, order) / 100,
-        "adj_factor": _pick(paths.adj_factor, order),
+        "volume": pick(bars.volume, order),
+        "amount": pick(bars.amount, order) / 100,
+        "adj_factor": pick(paths.adj_factor, order),
     }
     return pa.table(key | prices | values, schema=DAILY.schema)
 
 
 def basic_table(
-    companies: Companies, paths: Paths, bars: DailyBars, sessions: NDArray[np.datetime64]
+    companies: Companies,
+    paths: Paths,
+    bars: DailyBars,
+    sessions: NDArray[np.datetime64],
+    sales: NDArray[np.float64],
 ) -> pa.Table:
-    """Return a block's valuation rows as `stock_daily_basic`."""
-    order, key = _rows(companies, bars.traded, sessions)
-    close = _pick(bars.close, order) / 100
-    shares = _pick(companies.shares * paths.share_factor, order)
-    book = _pick(paths.book, order)
-    earnings = book * _pick(np.broadcast_to(companies.return_on_equity, paths.close.shape), order)
-    turnover = _pick(bars.volume, order) / (shares * _FLOAT_SHARE) * 100
+    """Return a block's valuation rows as `stock_daily_basic`; `sales` is each company's revenue per yuan of equity."""
+    order, key = row_keys(companies, bars.traded, sessions)
+    close = pick(bars.close, order) / 100
+    shares = pick(companies.shares * paths.share_factor, order)
+    book = pick(paths.book, order)
+    earnings = book * pick(np.broadcast_to(companies.return_on_equity, paths.close.shape), order)
+    revenue = book * pick(np.broadcast_to(sales, paths.close.shape), order)
+    turnover = pick(bars.volume, order) / (shares * _FLOAT_SHARE) * 100
     pe = np.where(earnings > 0, close / np.where(earnings > 0, earnings, 1.0), np.nan)
     columns: dict[str, NDArray[np.float64]] = {
         "close": close,
@@ -115,6 +120,8 @@ def basic_table(
         "pe": pe.round(4),
         "pe_ttm": pe.round(4),
         "pb": (close / book).round(4),
+        "ps": (close / revenue).round(4),
+        "ps_ttm": (close / revenue).round(4),
         "total_share": shares.round(),
         "float_share": (shares * _FLOAT_SHARE).round(),
         "free_share": (shares * _FLOAT_SHARE / 1.3).round(),
@@ -131,10 +138,10 @@ def basic_table(
     return pa.table(key | arrays, schema=DAILY_BASIC.schema)
 
 
-def _rows(
+def row_keys(
     companies: Companies, traded: NDArray[np.bool_], sessions: NDArray[np.datetime64]
 ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], dict[str, pa.Array]]:
-    """Return the (company, session) indices of all rows in key order, and the key columns."""
+    """Return the (company, session) indices of all rows in key order, and the key columns of their table."""
     by_symbol = np.argsort(companies.symbols)
     rank, day = np.nonzero(traded.T[by_symbol])
     company = by_symbol[rank]
@@ -144,8 +151,9 @@ def _rows(
     return (company, day), {"symbol": symbols, "trade_date": pa.array(sessions[day].astype("datetime64[D]"))}
 
 
-def _pick(
+def pick(
     values: NDArray[np.float64] | NDArray[np.int64], order: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> NDArray[Any]:
+    """Return the values of shape (T, N) that belong to the rows of `row_keys`."""
     company, day = order
     return values[day, company]

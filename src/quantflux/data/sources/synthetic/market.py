@@ -16,8 +16,10 @@ from quantflux.core.errors import InvalidRequest
 from quantflux.data.schema import INSTRUMENTS
 from quantflux.data.sources.synthetic.bars import DailyBars, basic_table, daily_table, dress
 from quantflux.data.sources.synthetic.drivers import Drivers, draw_drivers
+from quantflux.data.sources.synthetic.flows import chip_table, moneyflow_table
 from quantflux.data.sources.synthetic.minutes import minute_table, split_day
 from quantflux.data.sources.synthetic.paths import Paths, boards_of, walk
+from quantflux.data.sources.synthetic.statements import draw_business, statement_tables
 from quantflux.data.sources.synthetic.streams import Stream, generator
 from quantflux.data.sources.synthetic.universe import (
     BLOCK,
@@ -99,10 +101,25 @@ class SyntheticMarket:
 
     def tables(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield `stock_daily_data` and `stock_daily_basic` rows of the same block together."""
-        for part in self._blocks():
-            both = (daily_table, basic_table)
-            daily, basic = (make(part.companies, part.paths, part.bars, self.sessions) for make in both)
-            yield daily, basic
+        for number, part in enumerate(self._blocks()):
+            sales = draw_business(self.seed, number, part.companies).sales
+            block = (part.companies, part.paths, part.bars, self.sessions)
+            yield daily_table(*block), basic_table(*block, sales)
+
+    def flow_tables(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Yield `stock_moneyflow` and `stock_chip` rows, a block of companies at a time."""
+        for number, part in enumerate(self._blocks()):
+            block = (part.companies, part.paths, part.bars, self.sessions)
+            yield moneyflow_table(self.seed, number, *block), chip_table(*block)
+
+    def statement_tables(self) -> Iterator[dict[str, pa.Table]]:
+        """Yield rows of the three statements by dataset, a block of companies at a time.
+
+        They begin three years before the first session and hold what was announced by the last one.
+        """
+        for number, part in enumerate(self._blocks()):
+            business = draw_business(self.seed, number, part.companies)
+            yield statement_tables(self.seed, number, part.companies, business, part.paths, self.sessions)
 
     def minute_tables(self, companies: int, days: int) -> Iterator[pa.Table]:
         """Yield `stock_minute_data` rows, a session at a time, of the last `days` sessions.

@@ -15,6 +15,9 @@ class Stream(IntEnum):
     PATHS = 3
     BARS = 4
     MINUTES = 5
+    BUSINESS = 6
+    STATEMENTS = 7
+    MONEYFLOW = 8
 
 
 def generator(seed: int, stream: Stream, *parts: int) -> np.random.Generator:
