@@ -4,6 +4,13 @@
 symbols of a row. `composite` and `technical` are defined by the others.
 """
 
-from quantflux.expressions.operators import composite, cross_section, elementwise, recursive, rolling
+from quantflux.expressions.operators import (
+    composite,
+    cross_section,
+    elementwise,
+    recursive,
+    rolling,
+    technical,
+)
 
-__all__ = ["composite", "cross_section", "elementwise", "recursive", "rolling"]
+__all__ = ["composite", "cross_section", "elementwise", "recursive", "rolling", "technical"]

@@ -46,7 +46,10 @@ class ExponentialMean(Recursive):
 
 
 class SmoothedMean(Recursive):
-    """(m * x + (n - m) * previous) / n, started by the first number: the SMA(X, N, M) of Chinese charting software."""
+    """(m * x + (n - m) * previous) / n, started by the first number: the SMA(X, N, M) of Chinese charting software.
+
+    Missing rows are passed over, as charting software does, which shows traded days alone.
+    """
 
     __slots__ = ()
     name = "sma"
