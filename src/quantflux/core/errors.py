@@ -5,11 +5,13 @@ found and what would be valid. Each error is also a builtin kind, so plain Pytho
 
     QuantfluxError
     ├── InvalidRequest(ValueError)            mend the request
-    │   └── Unsupported                       this store or result has no such power
+    │   ├── Unsupported                       this store or result has no such power
+    │   └── ExpressionError                   mend the text of an expression, at the place shown
     ├── NotFound(LookupError)                 nothing by that name
     │   ├── UnknownDataset
     │   └── UnknownSymbol
     ├── InvalidData(ValueError)               the rows break the dataset's schema; nothing was stored
+    ├── Cancelled(RuntimeError)               somebody asked for it to stop
     ├── ConfigError(ValueError)               mend the configuration file or variable
     ├── MissingDependency(ImportError)        install an extra
     ├── StoreError(RuntimeError)              the truth store
@@ -45,6 +47,42 @@ class InvalidRequest(QuantfluxError, ValueError):
 
 class Unsupported(InvalidRequest):
     """The store, result or format has no such power."""
+
+
+class ExpressionError(InvalidRequest):
+    """The text of an expression has a mistake. The message shows the place.
+
+    Attributes
+    ----------
+    problem, hint : str
+        What is wrong, and what would be right if that can be guessed; both are part of the message.
+    text : str
+        The whole text.
+    offset, width : int
+        The offending part: where it begins, counted from 0, and how many characters it has.
+    line, column : int
+        The same place counted from 1; one behind the last character where the text ends too early.
+    """
+
+    def __init__(self, problem: str, text: str, offset: int, width: int = 1, hint: str = "") -> None:
+        self.problem, self.hint = problem, hint
+        self.text, self.offset, self.width = text, offset, max(width, 1)
+        self.line = text.count("\n", 0, offset) + 1
+        self.column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+        place = f"line {self.line}, column {self.column}" if "\n" in text.strip() else f"column {self.column}"
+        super().__init__(f"{problem} ({place}){'; ' if hint else ''}{hint}\n{self._excerpt()}")
+
+    def _excerpt(self, before: int = 48, most: int = 96) -> str:
+        # Up to `most` characters of the line, with a mark below. What is not plain ASCII could hide or misalign.
+        first = self.offset - self.column + 1
+        newline = self.text.find("\n", self.offset)
+        last = len(self.text) if newline < 0 else newline
+        start = max(first, self.offset - before) if last - first > most else first
+        stop = min(last, start + most)
+        left, right = "..." * (start > first), "..." * (stop < last)
+        shown = "".join(c if " " <= c <= "~" else " " if c == "\t" else "?" for c in self.text[start:stop])
+        mark = "^" + "~" * (min(self.offset + self.width, max(stop, self.offset + 1)) - self.offset - 1)
+        return f"  {left}{shown}{right}\n  {' ' * (len(left) + self.offset - start)}{mark}"
 
 
 class NotFound(QuantfluxError, LookupError):
@@ -101,6 +139,10 @@ class InvalidData(QuantfluxError, ValueError):
         self.rule = rule
         self.row = row
         self.count = count
+
+
+class Cancelled(QuantfluxError, RuntimeError):
+    """The work was stopped because somebody asked for that. What it had finished is kept."""
 
 
 class ConfigError(QuantfluxError, ValueError):

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from quantflux.core.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from quantflux.expressions.nodes import Node
 
 MAX_WINDOW = 5_000
 """Longest window or lag, in rows: twenty years of days, or a month of minutes."""
@@ -55,7 +51,7 @@ class Parameter:
             raise InvalidRequest(
                 f"{operator}: {self.name} must be {self.low:g} to {self.high:g}, was {_shown(value)}"
             )
-        return int(value) if self.whole else float(value)
+        return int(value) if self.whole else float(value) + 0.0  # -0.0 becomes 0.0
 
 
 Argument = Input | Parameter
@@ -115,7 +111,9 @@ def bind(
             numbers[argument.name] = _number(how, operator, argument, values, numbers)
     least, window = numbers.get("least"), numbers.get("window")
     if least is not None and window is not None and least > window:
-        raise InvalidRequest(f"{operator}: least must not be more than the window of {window} rows, was {least}")
+        raise InvalidRequest(
+            f"{operator}: least must not be more than the window of {window} rows, was {least}"
+        )
     return operands, tuple(numbers.values())
 
 

@@ -96,7 +96,12 @@ class Node:
             depth = 1 + max((i.depth for i in inputs), default=0)
             if depth > MAX_DEPTH:
                 raise InvalidRequest(f"the expression is more than {MAX_DEPTH} operators deep")
-            for attribute, value in (("inputs", inputs), ("parameters", parameters), ("digest", digest), ("depth", depth)):
+            for attribute, value in (
+                ("inputs", inputs),
+                ("parameters", parameters),
+                ("digest", digest),
+                ("depth", depth),
+            ):
                 object.__setattr__(node, attribute, value)
             with _LOCK:
                 node = _TABLE.setdefault(digest, node)
@@ -183,7 +188,7 @@ class Node:
         )
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("expressions are stored as text: see quantflux.expressions.printer")
+        raise TypeError("expressions are stored as text: see quantflux.expressions.to_text")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.digest[:8]}, depth {self.depth}>"
@@ -195,8 +200,17 @@ _LOCK = threading.Lock()
 
 def _digest(cls: type[Node], inputs: tuple[Node, ...], parameters: tuple[Any, ...]) -> str:
     # The digests of the inputs stand for them, so the cost does not grow with what they share.
-    parts = [cls.name, str(cls.version), *(f"{type(p).__name__}:{p!r}" for p in parameters), *(i.digest for i in inputs)]
+    parts = [
+        cls.name,
+        str(cls.version),
+        *(f"{type(p).__name__}:{p!r}" for p in parameters),
+        *(i.digest for i in inputs),
+    ]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+OPERATOR_WORDS = frozenset({"and", "or", "not"})
+"""Words that are operators in text, and so name no field."""
 
 
 class Field(Node):
@@ -211,6 +225,10 @@ class Field(Node):
         if not (field.isascii() and field.isidentifier() and len(field) <= 64):
             raise InvalidRequest(
                 f"a field's name is up to 64 letters, digits and underscores, was {field!r:.80}"
+            )
+        if field in OPERATOR_WORDS:
+            raise InvalidRequest(
+                f"no field can be called {field!r}, because that word is an operator in text"
             )
         return cls.interned((), (field,))
 

@@ -22,21 +22,29 @@ The promises, tested for every kernel:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numba import float64, int64, njit
+from numba.extending import register_jitable
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 """How kernels are compiled: on first use, kept on disk, without the interpreter's lock."""
 
-_ARRAY = float64[:, ::1]
+ARRAY = float64[:, ::1]
 
 
 def _none(*_: float) -> int:
     return 0
+
+
+def compile_once(function: Any, inputs: Sequence[Any], parameters: Sequence[type]) -> None:
+    """Compile a kernel for these inputs and scalar parameters, or load it; nothing if that was done before."""
+    signature = (*inputs, *(int64 if kind is int else float64 for kind in parameters))
+    if signature not in function.signatures:
+        function.compile(signature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,25 +77,28 @@ class Kernel:
 
     def compile(self) -> None:
         """Compile it, or load it from the disk; nothing if that was done before."""
-        arrays = [_ARRAY, int64] * (self.inputs + self.outputs)
-        scalars = [int64 if kind is int else float64 for kind in self.parameters]
-        signature = (*arrays, _ARRAY, int64, int64, *scalars)
-        if signature not in self.function.signatures:
-            self.function.compile(signature)
+        arrays = [ARRAY, int64] * (self.inputs + self.outputs)
+        compile_once(self.function, (*arrays, ARRAY, int64, int64), self.parameters)
 
 
+@register_jitable
 def anchor_period(window: int) -> int:
-    """Return after how many rows running sums over a window are rebuilt: 128, more for long windows.
+    """Return after how many rows running sums over a window are rebuilt: 128, more for long windows. Kernels may call it.
 
     Examples
     --------
     >>> anchor_period(20), anchor_period(250)
     (128, 512)
     """
-    return max(128, 1 << int(2 * window - 1).bit_length())
+    period = 128
+    while period < 2 * window:
+        period *= 2
+    return period
 
 
-def run_whole(kernel: Kernel, *inputs: np.ndarray, parameters: tuple[float, ...] = (), chunk: int = 0) -> list[np.ndarray]:
+def run_whole(
+    kernel: Kernel, *inputs: np.ndarray, parameters: tuple[float, ...] = (), chunk: int = 0
+) -> list[np.ndarray]:
     """Return the outputs of a kernel over whole arrays of shape (T, N), fed in chunks; for tests and trials.
 
     Parameters

@@ -1,0 +1,110 @@
+"""What a run will take, told before it starts, and how to cut it so that it keeps within a memory budget."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from quantflux.core.errors import InvalidRequest
+from quantflux.expressions.program.program import Program
+from quantflux.expressions.program.run import Shape
+
+_CHUNKS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+_BLOCKS = (256, 128, 64, 32, 16)
+_CELL = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a run will take.
+
+    Attributes
+    ----------
+    rows, symbols, expressions : int
+    bytes : int
+        The most that the run's own arrays take at once: scratch, pasts, states and the results it holds.
+    seconds : float
+        Estimated from the kernels' measured costs on one machine; within a factor of two on another.
+    shape : Shape
+        How it will be cut.
+    """
+
+    rows: int
+    symbols: int
+    expressions: int
+    bytes: int
+    seconds: float
+    shape: Shape
+
+    @property
+    def values(self) -> int:
+        """Numbers that come out."""
+        return self.rows * self.symbols * self.expressions
+
+
+def default_threads() -> int:
+    """Return how many threads a run takes unless told: as many as this process may use processors."""
+    return len(os.sched_getaffinity(0))
+
+
+def quote(
+    program: Program,
+    rows: int,
+    symbols: int,
+    *,
+    threads: int | None = None,
+    max_bytes: int | None = None,
+    held_bytes: int = 0,
+    row_bytes: int = 0,
+) -> Quote:
+    """Return what a run over so many rows and symbols takes, cut to fit.
+
+    Parameters
+    ----------
+    threads : int, optional
+        All processors unless given.
+    max_bytes : int, optional
+        The most that the run may take; no bound unless given.
+    held_bytes : int
+        What is held besides, whatever the cut: whole results in memory, the source's own arrays.
+    row_bytes : int
+        What a sink holds for each row of a chunk.
+
+    Raises
+    ------
+    InvalidRequest
+        If the smallest cut does not fit; says how much would do.
+    """
+    workers = default_threads() if threads is None else threads
+    needed = 0
+    for shape in _shapes(workers, rows, symbols):
+        needed = held_bytes + run_bytes(program, symbols, shape) + row_bytes * shape.chunk
+        if max_bytes is None or needed <= max_bytes:
+            speedup = 1 + 0.9 * (min(shape.threads, -(-symbols // shape.block)) - 1)
+            seconds = program.schedule.cost * rows * symbols * 1e-9 / speedup
+            return Quote(rows, symbols, len(program.names), needed, seconds, shape)
+    raise InvalidRequest(
+        f"{len(program.names)} expressions over {symbols:,} symbols need at least {needed / 1e6:,.0f} MB of memory, "
+        f"{(max_bytes or 0) / 1e6:,.0f} MB are left; allow more, or compute fewer expressions at once"
+    )
+
+
+def run_bytes(program: Program, symbols: int, shape: Shape) -> int:
+    """Return the bytes of a run's own arrays."""
+    schedule, chunk = program.schedule, shape.chunk
+    block = min(shape.block, symbols)
+    local = sum(history + chunk for history in schedule.local_slots) * block * shape.threads
+    wide = sum(history + chunk for history in schedule.wide_slots) * symbols
+    kept = (sum(schedule.local_tails) + sum(schedule.wide_tails) + sum(schedule.states)) * symbols
+    # The state a run starts from, its own copy, and the copy it hands back may all be alive at once.
+    return _CELL * (local + wide + 3 * kept)
+
+
+def _shapes(threads: int, rows: int, symbols: int) -> Iterator[Shape]:
+    """Yield cuts from the fastest to the smallest."""
+    # Blocks no wider than gives every thread one; the last halves of a chunk's work cost little then.
+    widest = max(-(-symbols // threads), 1)
+    for chunk, block in product(_CHUNKS, _BLOCKS):
+        yield Shape(min(chunk, max(rows, 1)), min(block, widest), threads)

@@ -1,0 +1,96 @@
+"""Factors as a Parquet file: one row a symbol and day, one float32 column a factor, written a chunk of days at a time.
+
+Rows are sorted by day, then symbol, and only where the symbol traded. The file appears under its name when it is
+complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from quantflux.core.errors import InvalidRequest
+from quantflux.core.panel import Panel
+
+
+class ParquetSink:
+    """Writes results as they come; a context manager.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .parquet, in a folder that exists.
+    names : sequence of str
+        Of the factors, in the order of the expressions.
+    panel : Panel
+        Daily; its `close` says where a symbol traded.
+    chunk : int
+        The most rows that come at once.
+    skip : int
+        How many of the panel's first rows are left out.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str], panel: Panel, chunk: int, skip: int = 0) -> None:
+        if path.suffix != ".parquet":
+            raise InvalidRequest(f"the file must end in .parquet, was asked for {path.name}")
+        if not path.parent.is_dir():
+            raise InvalidRequest(f"{path} must be a file in a folder that exists")
+        self._path = path
+        self._partial = path.with_name(path.name + ".part")
+        self._days = panel.times
+        self._close = panel["close"]
+        self._skip = skip
+        self._symbols = pa.array(panel.symbols.tolist(), pa.string())
+        self._buffer = np.empty((len(names), chunk, panel.shape[1]), dtype=np.float32)
+        values = [pa.field(name, pa.float32()) for name in names]
+        key = pa.dictionary(pa.int32(), pa.string())
+        self._schema = pa.schema([pa.field("trade_date", pa.date32()), pa.field("symbol", key), *values])
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        # Factor values are noise to a compressor: encoding them costs much time and saves little room.
+        self._writer: Any = pq.ParquetWriter(
+            self._partial,
+            self._schema,
+            compression="none",
+            use_dictionary=["symbol"],
+            write_statistics=["trade_date", "symbol"],
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._writer.close()
+            if kind is None:
+                self._partial.replace(self._path)
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+    def target(self, expression: int, first: int, rows: int) -> tuple[np.ndarray, int]:
+        """Return where to put these rows of an expression."""
+        return self._buffer[expression], 0
+
+    def written(self, first: int, rows: int) -> None:
+        """Write the rows of a chunk."""
+        there = ~np.isnan(self._close[first : first + rows])
+        there[: max(self._skip - first, 0)] = False
+        traded = np.flatnonzero(there.ravel())
+        day, symbol = np.divmod(traded, self._buffer.shape[2])
+        columns = [
+            pa.array(self._days[first : first + rows].astype("datetime64[D]")[day]),
+            pa.DictionaryArray.from_arrays(pa.array(symbol.astype(np.int32)), self._symbols),
+        ]
+        whole = len(traded) == there.size
+        for values in self._buffer:
+            flat = values[:rows].reshape(-1)
+            columns.append(pa.array(flat if whole else flat[traded], from_pandas=True))
+        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+        self.rows += len(traded)
