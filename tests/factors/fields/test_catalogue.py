@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from quantflux.core.errors import NotFound
@@ -45,16 +46,23 @@ def test_available_are_the_fields_with_values(data: DataAccessLayer) -> None:
 
 
 def test_without_bars_nothing_is_available_and_without_the_rest_the_bars_are(
-    tables: dict[Dataset, object],
+    tables: dict[Dataset, pa.Table],
 ) -> None:
     bars = tables[DAILY]
     bare = bars.drop_columns(["amount", "adj_factor"])
 
-    def names(**rows: object) -> list[str]:
+    def names(**rows: pa.Table) -> list[str]:
         layer = DataAccessLayer(stored({s: rows[s.name] for s in tables if s.name in rows}), clock=CLOCK)
         return [field.name for field in available_fields(layer)]
 
+    nameless = tables[INSTRUMENTS].set_column(
+        tables[INSTRUMENTS].schema.get_field_index("industry"),
+        "industry",
+        pa.nulls(tables[INSTRUMENTS].num_rows, pa.string()),
+    )
     prices = ["open", "raw_open", "high", "raw_high", "low", "raw_low", "close", "raw_close"]
     assert names(instruments=tables[INSTRUMENTS]) == []
     assert names(stock_daily_data=bars) == [*prices, "volume", "amount", "vwap", "adj_factor"]
+    assert "industry" in names(stock_daily_data=bars, instruments=tables[INSTRUMENTS])
+    assert "industry" not in names(stock_daily_data=bars, instruments=nameless)
     assert names(stock_daily_data=bare) == [*prices, "volume", "vwap", "adj_factor"]

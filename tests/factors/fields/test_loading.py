@@ -143,19 +143,23 @@ def test_a_span_without_amounts_is_not_filled_with_typical_prices_if_others_have
 
 
 def test_daily_values_stand_on_their_own_day_and_symbol_only() -> None:
-    days = [date(2022, 12, 19), date(2022, 12, 20), date(2022, 12, 22), date(2022, 12, 22)]
+    days = [date(2022, 12, d) for d in (19, 20, 22)]  # the first has no bars
+    symbols = [ONE, THREE, "688999.SH"]  # the last has none
     basic = pa.table(
         {
-            "symbol": [ONE, ONE, ONE, THREE],  # the first day and the third symbol have no bar
-            "trade_date": pa.array(days, pa.date32()),
-            "pb": [1.0, 2.0, 3.0, 4.0],
+            "symbol": pa.array(np.repeat(symbols, 3)),
+            "trade_date": pa.array(days * 3, pa.date32()),
+            "pb": np.arange(9.0),
         }
     )
-    layer = layer_of((DAILY, bars(ONE, TWO, days=4)), (DAILY_BASIC, basic))
+    layer = layer_of((DAILY, bars(ONE, TWO, THREE, days=4)), (DAILY_BASIC, basic))
 
-    got = load_fields(layer, ["pb"]).panel
+    got, part = (load_fields(layer, ["pb"], named).panel for named in (None, [ONE, TWO]))
 
-    np.testing.assert_array_equal(got["pb"], [[2.0, np.nan], [np.nan] * 2, [3.0, np.nan], [np.nan] * 2])
+    nothing = [np.nan] * 3
+    expected = np.array([[1.0, np.nan, 4.0], nothing, [2.0, np.nan, 5.0], nothing])
+    np.testing.assert_array_equal(got["pb"], expected)
+    np.testing.assert_array_equal(part["pb"], expected[:, :2])
 
 
 def test_cap_is_the_market_value(data: DataAccessLayer) -> None:

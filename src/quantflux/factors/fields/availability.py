@@ -10,7 +10,6 @@ from quantflux.data.schema import DAILY, Dataset
 from quantflux.factors.fields.catalogue import (
     AdjustedPrice,
     AdjustmentFactor,
-    AveragePrice,
     Field,
     Industry,
     catalogue,
@@ -41,8 +40,8 @@ def available_fields(data: DataAccessLayer) -> list[Field]:
 
 def _columns(field: Field) -> tuple[str, ...]:
     """Return the columns of which one with a value is enough."""
-    if isinstance(field.source, AdjustmentFactor | AveragePrice):
-        return ("close",)  # they can do without their own columns
+    if isinstance(field.source, AdjustmentFactor):
+        return ("close",)  # it is 1 where none is stored
     if isinstance(field.source, AdjustedPrice | Industry):
         return field.source.columns[:1]
     return field.source.columns
