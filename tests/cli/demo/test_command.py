@@ -73,7 +73,8 @@ def test_the_summary_of_own_data_promises_no_truth(findings: Findings) -> None:
 
 
 def judged(report: FactorReport, early: float, late: float, t_value: float) -> Verdict:
-    return verdict(replace(report, rank_ic=np.repeat([early, 0.05, late], 50), t_value=t_value), PLANTED[0])
+    tradable = replace(report.tradable, rank_ic=np.repeat([early, 0.05, late], 50), t_value=t_value)
+    return verdict(replace(report, tradable=tradable), PLANTED[0])
 
 
 def test_verdicts(findings: Findings) -> None:

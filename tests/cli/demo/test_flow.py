@@ -27,7 +27,7 @@ def test_everything_is_found(findings: Findings) -> None:
     assert names == ["reversal_20", "momentum_12_1", "volatility_20", "low_turnover", "size", "value"]
     assert findings.study is not None
     assert set(findings.planted) == {"reversal_20", "momentum_12_1", "low_turnover", "value"}
-    assert findings.reports[0].rank_ic_mean > 0.03  # the strongest alpha that was planted
+    assert findings.reports[0].tradable.rank_ic_mean > 0.03  # the strongest alpha that was planted
     assert findings.notes == ("short_history",)
 
 

@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from quantflux.cli.demo.report import render, write_report
-from quantflux.cli.demo.report.figures import numbers, rolling_mean
+from quantflux.cli.demo.report import page_of, write_report
 from quantflux.cli.demo.report.texts import CHART_WORDS, FACTOR_NAMES, FACTOR_WORDS, NOTES
 from quantflux.cli.demo.results import Findings
 from quantflux.factors import classic
-
-VOID = {"meta", "link", "br", "img", "input", "hr"}
-
-
-class Reader(HTMLParser):
-    """Collects ids, scripts, visible texts by language, and addresses; refuses tags that do not close."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.scripts: list[str] = []
-        self.texts: dict[str, list[str]] = {"zh": [], "en": []}
-        self.addresses: list[str] = []
-        self._open: list[tuple[str, str]] = []
-        self.feed(page)
-        assert not self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.ids += [given["id"] or ""] if "id" in given else []
-        self.addresses += [given[name] or "" for name in ("src", "href") if name in given]
-        if tag not in VOID:
-            self._open.append((tag, given.get("lang") or "" if tag != "html" else ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop()[0] == tag
-
-    def handle_data(self, data: str) -> None:
-        inside = [tag for tag, _ in self._open]
-        if "script" in inside:
-            self.scripts.append(data)
-        for _, lang in self._open:
-            if lang in self.texts:
-                self.texts[lang].append(data)
+from tests.pages.reading import Reader, palettes, strings
 
 
 @pytest.fixture(scope="module")
 def page(findings: Findings) -> Reader:
-    return Reader(render(findings))
+    return Reader(page_of(findings).render())
 
 
 @pytest.fixture(scope="module")
 def data(page: Reader) -> dict[str, Any]:
-    found = next(script for script in page.scripts if script.startswith("{"))
-    return dict(json.loads(found))
-
-
-def strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in strings(inner)]
-    return [text for inner in value for text in strings(inner)] if isinstance(value, list) else []
+    return page.data
 
 
 def test_every_chart_has_its_place(page: Reader, data: dict[str, Any]) -> None:
@@ -94,21 +48,16 @@ def test_every_chart_draws_numbers(data: dict[str, Any]) -> None:
 
 
 def test_every_word_colour_and_date_that_charts_name_is_there(data: dict[str, Any]) -> None:
-    script = files("quantflux.cli.demo.report").joinpath("script.js").read_text(encoding="utf-8")
-    palettes = re.findall(r"(light|dark): \{(.*?)\n    \}", script, re.DOTALL)
-    assert [name for name, _ in palettes] == ["light", "dark"]
     for text in strings(data["figures"]):
         if text.startswith("@"):
             assert set(data["words"][text[1:]]) == {"zh", "en"}
         elif text.startswith("$"):
-            assert all(f"{text[1:]}:" in colours for _, colours in palettes), text
+            assert all(f"{text[1:]}:" in colours for colours in palettes()), text
 
 
 def test_the_page_needs_no_network(page: Reader) -> None:
     assert all(address.startswith("data:") for address in page.addresses)
-    assert (
-        "Content-Security-Policy" in files("quantflux.cli.demo.report").joinpath("template.html").read_text()
-    )
+    assert "Content-Security-Policy" in files("quantflux.pages").joinpath("template.html").read_text()
 
 
 def test_both_languages_say_as_much(page: Reader) -> None:
@@ -133,7 +82,7 @@ def test_own_data_carry_no_synthetic_banner_but_their_notes(findings: Findings) 
         notes=tuple(NOTES),
     )
 
-    page = Reader(render(own))
+    page = Reader(page_of(own).render())
     en = "".join(page.texts["en"])
 
     assert "SYNTHETIC" not in en
@@ -147,7 +96,7 @@ def test_names_from_the_data_cannot_break_out_of_the_page(findings: Findings) ->
     assert findings.minutes is not None
     nasty = "</script><script>alert(1)</script>"
 
-    page = Reader(render(replace(findings, minutes=replace(findings.minutes, symbol=nasty))))
+    page = Reader(page_of(replace(findings, minutes=replace(findings.minutes, symbol=nasty))).render())
 
     assert not any("alert(1)" in script and not script.startswith("{") for script in page.scripts)
 
@@ -166,9 +115,3 @@ def test_every_factor_has_a_name_and_words() -> None:
 
     assert every == set(FACTOR_NAMES) == set(FACTOR_WORDS)
     assert {f"factor_{name}" for name in every} < set(CHART_WORDS)
-
-
-def test_rolling_means_skip_gaps() -> None:
-    values = np.array([1.0, np.nan, 3.0, 5.0, np.nan, np.nan])
-
-    assert numbers(rolling_mean(values, 3, 2)) == [None, None, 2.0, 4.0, 4.0, None]

@@ -91,14 +91,15 @@ def _factors(findings: Findings) -> Table:
         right=["RankIC", "ICIR", "t", "long-short/yr", "turnover"],
     )
     for report in findings.reports:
+        found, annual = report.tradable, report.tradable.portfolios.gross.annual
         cells = [
             Text(report.name),
-            _signed(f"{report.rank_ic_mean:+.4f}", report.rank_ic_mean),
-            Text(f"{report.icir:.2f}"),
-            Text(f"{report.t_value:.1f}"),
-            _signed(f"{report.long_short_annual:+.1%}", report.long_short_annual),
-            Text(f"{report.turnover:.0%}"),
-            Text(sparkline(report.quantile_means)),
+            _signed(f"{found.rank_ic_mean:+.4f}", found.rank_ic_mean),
+            Text(f"{found.icir:.2f}"),
+            Text(f"{found.t_value:.1f}"),
+            _signed(f"{annual:+.1%}", annual),
+            Text(f"{found.turnover[-1]:.0%}"),
+            Text(sparkline(found.quantile_means)),
         ]
         if findings.planted:
             cells.append(_truth(report, findings))

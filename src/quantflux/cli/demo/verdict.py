@@ -29,9 +29,10 @@ def verdict(report: FactorReport, alpha: PlantedAlpha | None) -> Verdict:
     """
     if alpha is None:
         return Verdict.NONE
-    if not report.t_value >= _SURE:
+    if not report.tradable.t_value >= _SURE:
         return Verdict.MISSED
-    known = report.rank_ic[~np.isnan(report.rank_ic)]
+    rank_ic = report.tradable.rank_ic
+    known = rank_ic[~np.isnan(rank_ic)]
     third = len(known) // 3
     fading = known[-third:].mean() < _FADED * known[:third].mean()
     return Verdict.FADED if fading else Verdict.FOUND

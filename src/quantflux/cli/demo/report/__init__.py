@@ -1,15 +1,12 @@
 """The report: one HTML file with everything in it, no network needed.
 
 `figures.py` describes the charts, `judged.py`, `strategy.py` and `data_sections.py` write the sections, `texts.py`
-holds the words of the charts; `template.html`, `style.css` and `script.js` make the page.
+holds the words of the charts; `quantflux.pages` makes the page.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -18,49 +15,29 @@ import quantflux
 from quantflux.cli.demo.report.data_sections import data_sections
 from quantflux.cli.demo.report.figures import figures_of, shared_dates
 from quantflux.cli.demo.report.judged import factor_sections
-from quantflux.cli.demo.report.markup import both, card, coloured, number, paragraph, percent
 from quantflux.cli.demo.report.strategy import strategy_sections
 from quantflux.cli.demo.report.texts import CHART_WORDS
 from quantflux.cli.demo.results import Findings
-
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
+from quantflux.pages import Page, Words
+from quantflux.pages.markup import both, card, coloured, number, paragraph, percent
 
 
 def write_report(findings: Findings, path: Path) -> None:
     """Write the report as one self-contained HTML file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(findings), encoding="utf-8")
+    page_of(findings).write(path)
 
 
-def render(findings: Findings) -> str:
-    """Return the page."""
-    from plotly.offline import get_plotlyjs
-
-    parts = {
-        "style": _shipped("style.css"),
-        "script": _shipped("script.js"),
-        "plotly": get_plotlyjs(),
-        "data": _json(findings),
-        "header": _header(findings),
-        "sections": strategy_sections(findings.study) + factor_sections(findings) + data_sections(findings),
-        "footer": _footer(findings),
-    }
-    return _PLACE.sub(lambda found: parts[found[1]], _shipped("template.html"))
-
-
-def _shipped(name: str) -> str:
-    return files("quantflux.cli.demo.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _json(findings: Findings) -> str:
-    page = {
-        "title": {"zh": "quantflux 研究报告", "en": "quantflux research report"},
-        "words": {key: {"zh": text.zh, "en": text.en} for key, text in CHART_WORDS.items()},
-        "dates": shared_dates(findings),
-        "figures": figures_of(findings),
-    }
-    # A closing tag inside a text would end the script element.
-    return json.dumps(page, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+def page_of(findings: Findings) -> Page:
+    """Return the report."""
+    return Page(
+        title=Words("quantflux 研究报告", "quantflux research report"),
+        header=_header(findings),
+        sections=strategy_sections(findings.study) + factor_sections(findings) + data_sections(findings),
+        footer=_footer(findings),
+        figures=figures_of(findings),
+        words=CHART_WORDS,
+        dates=shared_dates(findings),
+    )
 
 
 def _header(findings: Findings) -> str:
@@ -97,7 +74,7 @@ def _banner(findings: Findings) -> str:
 
 
 def _cards(findings: Findings) -> str:
-    best = max(findings.reports, key=lambda report: abs(np.nan_to_num(report.rank_ic_mean)))
+    best = max(findings.reports, key=lambda report: abs(np.nan_to_num(report.tradable.rank_ic_mean)))
     cards = []
     if findings.study is not None:
         mine, beside = findings.study.performance, findings.study.comparison
@@ -117,7 +94,7 @@ def _cards(findings: Findings) -> str:
     cards.append(
         card(
             both("最强因子 RankIC", "RankIC of the strongest factor"),
-            coloured(number(best.rank_ic_mean, 3, sign=True), best.rank_ic_mean),
+            coloured(number(best.tradable.rank_ic_mean, 3, sign=True), best.tradable.rank_ic_mean),
         )
     )
     return f'<div class="cards">{"".join(cards)}</div>'

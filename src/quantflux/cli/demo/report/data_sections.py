@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from quantflux.cli.demo.report.markup import both, facts, number, paragraph, place, section, words
 from quantflux.cli.demo.report.texts import NOTES
 from quantflux.cli.demo.results import Findings, MinuteView
+from quantflux.pages.markup import both, facts, number, paragraph, place, section, words
 
 
 def data_sections(findings: Findings) -> str:

@@ -1,21 +1,15 @@
-"""The report's charts as Plotly figures, in plain dictionaries.
-
-Texts are written `@key` (see `texts.CHART_WORDS`), colours `$key` (see `script.js`), and the dates that many charts
-share `#key`; the page's script puts in the words and colours of the language and theme that are shown.
-"""
+"""The report's charts as Plotly figures; see `quantflux.pages.charts` for how they name words, colours and dates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from quantflux.backtest import Study, drawdown
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
 from quantflux.factors import FactorReport
-
-Figure = dict[str, Any]
+from quantflux.pages.charts import Figure, axis, date_axis, days, layout, line, numbers, rolling_mean
 
 _THIN = 3  # every third day is drawn of long curves: 480 points across a few hundred pixels
 _ROLLING = 120
@@ -39,106 +33,39 @@ def figures_of(findings: Findings) -> dict[str, Figure]:
 def shared_dates(findings: Findings) -> dict[str, list[str]]:
     """Return the dates that charts name by `#key`."""
     times = findings.overview.times
-    dates = {"thin": _days(times[::_THIN])}
+    dates = {"thin": days(times[::_THIN])}
     if findings.study is not None:
-        dates["since"] = _days(times[findings.study.run.first :])
+        dates["since"] = days(times[findings.study.run.first :])
     return dates
-
-
-def numbers(values: np.ndarray | Sequence[float], digits: int = 4) -> list[float | None]:
-    """Return rounded numbers for JSON, None for NaN.
-
-    Examples
-    --------
-    >>> numbers([1.23456, float("nan")])
-    [1.2346, None]
-    """
-    rounded = np.round(np.asarray(values, dtype=np.float64), digits).tolist()
-    return [None if value != value else value for value in rounded]  # noqa: PLR0124 - NaN differs from itself
-
-
-def rolling_mean(values: np.ndarray, window: int, least: int) -> np.ndarray:
-    """Return the mean of the numbers in each trailing window of a series; NaN with fewer than `least`."""
-    known = ~np.isnan(values)
-    total = np.cumsum(np.where(known, values, 0.0))
-    count = np.cumsum(known)
-    total[window:] -= total[:-window].copy()
-    count[window:] -= count[:-window].copy()
-    out = np.full(len(values), np.nan)
-    np.divide(total, count, out=out, where=count >= least)
-    return out
-
-
-def _days(times: np.ndarray) -> list[str]:
-    return [str(day) for day in times]
-
-
-def _axis(title: str = "", **more: Any) -> dict[str, Any]:
-    axis: dict[str, Any] = {
-        "gridcolor": "$grid",
-        "zerolinecolor": "$line",
-        "linecolor": "$line",
-        "automargin": True,
-    }
-    if title:
-        axis["title"] = {"text": title, "standoff": 6}
-    return axis | more
-
-
-def _dates(**more: Any) -> dict[str, Any]:
-    """Return an axis of days, written the same way in every language."""
-    steps = ((None, "M1", "%m-%d"), ("M1", "M11", "%Y-%m"), ("M12", None, "%Y"))
-    formats = [{"dtickrange": [low, high], "value": shown} for low, high, shown in steps]
-    return _axis(tickformatstops=formats, hoverformat="%Y-%m-%d", tickangle=0, **more)
-
-
-def _layout(height: int, **more: Any) -> dict[str, Any]:
-    return {
-        "height": height,
-        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": "$text", "size": 12},
-        "hoverlabel": {"bgcolor": "$card", "bordercolor": "$line", "font": {"color": "$text"}},
-        "hovermode": "x unified",
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-        "xaxis": _dates(),
-        "yaxis": _axis(),
-    } | more
-
-
-def _line(x: Any, y: list[float | None], name: str, colour: str, **more: Any) -> dict[str, Any]:
-    line = {"color": colour, "width": 1.6} | more.pop("line", {})
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "line": line} | more
 
 
 def _equity(study: Study) -> Figure:
     since = study.run.first
     mine, other = study.run.equity[since:], study.benchmark.equity[since:]
     data = [
-        _line("#since", numbers(other / other[0]), "@benchmark", "$muted"),
-        _line("#since", numbers(mine / mine[0]), "@strategy", "$accent", line={"width": 2.2}),
+        line("#since", numbers(other / other[0]), "@benchmark", "$muted"),
+        line("#since", numbers(mine / mine[0]), "@strategy", "$accent", line={"width": 2.2}),
     ]
     for equity, name, colour in ((other, "@benchmark", "$muted"), (mine, "@strategy", "$accent")):
-        under = _line("#since", numbers(100 * drawdown(equity), 2), name, colour, line={"width": 1})
+        under = line("#since", numbers(100 * drawdown(equity), 2), name, colour, line={"width": 1})
         data.append(under | {"yaxis": "y2", "showlegend": False, "hovertemplate": "%{y:.1f} %"})
     data[-1] |= {"fill": "tozeroy", "fillcolor": "$accent_soft"}
-    layout = _layout(
+    shown = layout(
         430,
-        yaxis=_axis("@net_value", domain=[0.33, 1]),
-        yaxis2=_axis("@drawdown", domain=[0, 0.25], ticksuffix=" %"),
-        xaxis=_dates(anchor="y2", nticks=7),
+        yaxis=axis("@net_value", domain=[0.33, 1]),
+        yaxis2=axis("@drawdown", domain=[0, 0.25], ticksuffix=" %"),
+        xaxis=date_axis(anchor="y2", nticks=7),
     )
-    return {"data": data, "layout": layout}
+    return {"data": data, "layout": shown}
 
 
 def _quantiles(report: FactorReport) -> Figure:
-    begun = np.logical_or.accumulate(~np.isnan(report.quantile_returns), axis=0)
-    curves = np.where(begun, report.quantile_curves, np.nan)[::_THIN]
+    begun = np.logical_or.accumulate(~np.isnan(report.tradable.portfolios.returns), axis=0)
+    curves = np.where(begun, report.tradable.portfolios.curves, np.nan)[::_THIN]
     last = len(_GROUP_COLOURS) - 1
     names = {0: "@lowest", last: "@highest"}
     data = [
-        _line(
+        line(
             "#thin",
             numbers(curves[:, group]),
             names.get(group, f"{20 * group}–{20 * (group + 1)} %"),
@@ -149,38 +76,36 @@ def _quantiles(report: FactorReport) -> Figure:
     ]
     return {
         "data": data,
-        "layout": _layout(230, showlegend=False, yaxis=_axis(nticks=5), xaxis=_dates(nticks=6)),
+        "layout": layout(230, showlegend=False, yaxis=axis(nticks=5), xaxis=date_axis(nticks=6)),
     }
 
 
 def _rolling(reports: Sequence[FactorReport]) -> Figure:
     data = [
-        _line(
+        line(
             "#thin",
-            numbers(rolling_mean(report.rank_ic, _ROLLING, _ROLLING // 2)[::_THIN]),
+            numbers(rolling_mean(report.tradable.rank_ic, _ROLLING, _ROLLING // 2)[::_THIN]),
             f"@factor_{report.name}",
             colour,
         )
         for report, colour in zip(reports, _FACTOR_COLOURS, strict=False)
     ]
-    return {"data": data, "layout": _layout(380, yaxis=_axis("@rank_ic", zerolinewidth=2))}
+    return {"data": data, "layout": layout(380, yaxis=axis("@rank_ic", zerolinewidth=2))}
 
 
 def _decay(reports: Sequence[FactorReport]) -> Figure:
     data = [
-        _line(
-            [str(horizon) for horizon in report.decay],
-            numbers(list(report.decay.values())),
+        line(
+            [str(horizon) for horizon in report.tradable.decay],
+            numbers(list(report.tradable.decay.values())),
             f"@factor_{report.name}",
             colour,
             mode="lines+markers",
         )
         for report, colour in zip(reports, _FACTOR_COLOURS, strict=False)
     ]
-    layout = _layout(
-        380, xaxis=_axis("@horizon_days", type="category"), yaxis=_axis("@rank_ic", zerolinewidth=2)
-    )
-    return {"data": data, "layout": layout}
+    shown = layout(380, xaxis=axis("@horizon_days", type="category"), yaxis=axis("@rank_ic", zerolinewidth=2))
+    return {"data": data, "layout": shown}
 
 
 def _costs(study: Study) -> Figure:
@@ -203,15 +128,15 @@ def _costs(study: Study) -> Figure:
         }
         for kind, paid, colour in kinds
     ]
-    layout = _layout(300, barmode="stack", xaxis=_axis(type="category"), yaxis=_axis("@ten_thousand"))
-    return {"data": data, "layout": layout}
+    shown = layout(300, barmode="stack", xaxis=axis(type="category"), yaxis=axis("@ten_thousand"))
+    return {"data": data, "layout": shown}
 
 
 def _breadth(overview: Overview) -> Figure:
-    traded = _line("#thin", numbers(overview.traded[::_THIN]), "@traded", "$c1")
-    suspended = _line("#thin", numbers(overview.suspended[::_THIN]), "@suspended", "$c2", line={"width": 1.2})
-    layout = _layout(280, yaxis=_axis("@names", rangemode="tozero"))
-    return {"data": [traded | {"fill": "tozeroy", "fillcolor": "$accent_soft"}, suspended], "layout": layout}
+    traded = line("#thin", numbers(overview.traded[::_THIN]), "@traded", "$c1")
+    suspended = line("#thin", numbers(overview.suspended[::_THIN]), "@suspended", "$c2", line={"width": 1.2})
+    shown = layout(280, yaxis=axis("@names", rangemode="tozero"))
+    return {"data": [traded | {"fill": "tozeroy", "fillcolor": "$accent_soft"}, suspended], "layout": shown}
 
 
 def _events(overview: Overview) -> Figure:
@@ -232,7 +157,7 @@ def _events(overview: Overview) -> Figure:
                 "marker": {"color": colour},
             }
         )
-    return {"data": data, "layout": _layout(280, barmode="relative", yaxis=_axis("@per_month"))}
+    return {"data": data, "layout": layout(280, barmode="relative", yaxis=axis("@per_month"))}
 
 
 def _profile(minutes: MinuteView) -> Figure:
@@ -244,14 +169,14 @@ def _profile(minutes: MinuteView) -> Figure:
         "hovertemplate": "%{x}  %{y:.2f} %<extra></extra>",
     }
     ticks = ["09:31", "10:00", "10:30", "11:00", "11:30", "13:30", "14:00", "14:30", "15:00"]
-    layout = _layout(
+    shown = layout(
         300,
         bargap=0.1,
-        xaxis=_axis(type="category", tickvals=ticks, showgrid=False),
-        yaxis=_axis("@share_of_day"),
+        xaxis=axis(type="category", tickvals=ticks, showgrid=False),
+        yaxis=axis("@share_of_day"),
         showlegend=False,
     )
-    return {"data": [bars], "layout": layout}
+    return {"data": [bars], "layout": shown}
 
 
 def _candles(minutes: MinuteView) -> Figure:
@@ -271,11 +196,11 @@ def _candles(minutes: MinuteView) -> Figure:
         "name": "@volume",
         "marker": {"color": ["$up" if up else "$down" for up in rising.tolist()], "opacity": 0.55},
     }
-    layout = _layout(
+    shown = layout(
         300,
         showlegend=False,
-        xaxis=_axis(type="category", rangeslider={"visible": False}, nticks=9, showgrid=False),
-        yaxis=_axis("@volume", domain=[0, 0.22], nticks=3),
-        yaxis2=_axis("@price", domain=[0.28, 1]),
+        xaxis=axis(type="category", rangeslider={"visible": False}, nticks=9, showgrid=False),
+        yaxis=axis("@volume", domain=[0, 0.22], nticks=3),
+        yaxis2=axis("@price", domain=[0.28, 1]),
     )
-    return {"data": [candles, volume], "layout": layout}
+    return {"data": [candles, volume], "layout": shown}

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from quantflux.backtest import Run, Study, monthly_returns
-from quantflux.cli.demo.report.markup import DASH, both, percent
+from quantflux.pages.markup import DASH, both, percent
 
 _FULL = 0.08  # a month of 8 % has the full colour
 

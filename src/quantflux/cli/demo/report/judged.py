@@ -6,7 +6,11 @@ from html import escape
 
 import numpy as np
 
-from quantflux.cli.demo.report.markup import (
+from quantflux.cli.demo.report.texts import FACTOR_NAMES, FACTOR_WORDS
+from quantflux.cli.demo.results import Findings
+from quantflux.cli.demo.verdict import Verdict, verdict
+from quantflux.factors import FactorReport
+from quantflux.pages.markup import (
     DASH,
     both,
     coloured,
@@ -19,10 +23,6 @@ from quantflux.cli.demo.report.markup import (
     table,
     words,
 )
-from quantflux.cli.demo.report.texts import FACTOR_NAMES, FACTOR_WORDS
-from quantflux.cli.demo.results import Findings
-from quantflux.cli.demo.verdict import Verdict, verdict
-from quantflux.factors import FactorReport
 
 _VERDICTS = {
     Verdict.FOUND: both("埋入，已找到", "planted, found"),
@@ -39,7 +39,8 @@ def factor_sections(findings: Findings) -> str:
 
 def _table(findings: Findings) -> str:
     largest = max(
-        (abs(r.rank_ic_mean) for r in findings.reports if not np.isnan(r.rank_ic_mean)), default=0.0
+        (abs(r.tradable.rank_ic_mean) for r in findings.reports if not np.isnan(r.tradable.rank_ic_mean)),
+        default=0.0,
     )
     head = [
         both("因子", "Factor"),
@@ -80,22 +81,23 @@ def _table(findings: Findings) -> str:
 
 def _row(findings: Findings, report: FactorReport, largest: float) -> list[str]:
     name = f"{words(FACTOR_NAMES[report.name])}<span class='sub'>{words(FACTOR_WORDS[report.name])}</span>"
-    coverage = report.coverage[~np.isnan(report.coverage)]
+    found, book = report.tradable, report.tradable.portfolios
+    coverage = found.coverage[~np.isnan(found.coverage)]
     cells = [
         name,
-        coloured(number(report.rank_ic_mean, 4, sign=True), report.rank_ic_mean),
-        signed_bar(report.rank_ic_mean, largest),
-        number(report.icir),
-        number(report.t_value, 1),
-        coloured(percent(report.long_short_annual, sign=True), report.long_short_annual),
-        percent(report.turnover, 0),
-        number(report.paper_rank_ic, 4, sign=True),
+        coloured(number(found.rank_ic_mean, 4, sign=True), found.rank_ic_mean),
+        signed_bar(found.rank_ic_mean, largest),
+        number(found.icir),
+        number(found.t_value, 1),
+        coloured(percent(book.gross.annual, sign=True), book.gross.annual),
+        percent(float(found.turnover[-1]), 0),
+        number(report.paper.rank_ic_mean, 4, sign=True),
         percent(float(coverage.mean()), 0) if len(coverage) else DASH,
     ]
     if findings.planted:
-        found = verdict(report, findings.planted.get(report.name))
+        truth = verdict(report, findings.planted.get(report.name))
         cells.append(
-            f'<span class="tag {"yes" if found in (Verdict.FOUND, Verdict.FADED) else ""}">{_VERDICTS[found]}</span>'
+            f'<span class="tag {"yes" if truth in (Verdict.FOUND, Verdict.FADED) else ""}">{_VERDICTS[truth]}</span>'
         )
     return cells
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quantflux.backtest import Refusal, Study
 from quantflux.cli.demo.report.heatmap import monthly_heatmap
-from quantflux.cli.demo.report.markup import (
+from quantflux.pages.markup import (
     both,
     coloured,
     facts,

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
-
-class Words(NamedTuple):
-    """One text in both languages."""
-
-    zh: str
-    en: str
-
+from quantflux.pages import Words
 
 FACTOR_NAMES: Mapping[str, Words] = MappingProxyType(
     {

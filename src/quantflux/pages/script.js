@@ -28,15 +28,27 @@
     return valid.includes(value) ? value : fallback;
   }
 
+  // The colour of a quantile: a part of the way through the five of the palette.
+  function between(part) {
+    const stops = ["q1", "q2", "q3", "q4", "q5"].map((key) => palette[state.theme][key]);
+    const at = part * (stops.length - 1), low = Math.min(Math.floor(at), stops.length - 2);
+    const channel = (colour, i) => parseInt(colour.slice(1 + 2 * i, 3 + 2 * i), 16);
+    const mixed = [0, 1, 2].map((i) => Math.round(channel(stops[low], i) + (at - low) * (channel(stops[low + 1], i) - channel(stops[low], i))));
+    return `rgb(${mixed.join(",")})`;
+  }
+
   function filled(value) {
     if (typeof value === "string") {
       if (value.startsWith("@")) return page.words[value.slice(1)][state.lang];
+      if (value.startsWith("$q:")) return between(Number(value.slice(3)));
       if (value.startsWith("$")) return palette[state.theme][value.slice(1)];
       if (value.startsWith("#") && page.dates[value.slice(1)]) return page.dates[value.slice(1)];
       return value;
     }
     if (Array.isArray(value)) {
-      return typeof value[0] === "number" || value[0] === null ? value : value.map(filled);
+      // Long rows of numbers hold no words; a step of a colour scale, [0.5, "$card"], does.
+      const plain = (item) => typeof item === "number" || item === null;
+      return plain(value[0]) && plain(value[value.length - 1]) ? value : value.map(filled);
     }
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, filled(inner)]));

@@ -36,8 +36,7 @@ def newey_west_t(values: np.ndarray, lags: int | None = None) -> float:
     count = len(known)
     if count < 3:
         return math.nan
-    if lags is None:
-        lags = int(4 * (count / 100) ** (2 / 9))
+    lags = usual_lags(count) if lags is None else lags
     gaps = known - known.mean()
     variance = float(gaps @ gaps) / count
     for lag in range(1, min(lags, count - 1) + 1):
@@ -45,3 +44,14 @@ def newey_west_t(values: np.ndarray, lags: int | None = None) -> float:
     if variance <= 0:
         return math.nan
     return float(known.mean() / math.sqrt(variance / count))
+
+
+def usual_lags(count: int) -> int:
+    """Return how many autocovariances are allowed for in a series of so many numbers, unless overlap asks for more.
+
+    Examples
+    --------
+    >>> usual_lags(100), usual_lags(3654)
+    (4, 8)
+    """
+    return int(4 * (count / 100) ** (2 / 9))

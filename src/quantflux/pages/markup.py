@@ -1,4 +1,4 @@
-"""Small pieces of the report's HTML. Everything that comes from data goes through `escape`."""
+"""Small pieces of a page's HTML. Everything that comes from data goes through `escape`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from quantflux.cli.demo.report.texts import Words
+from quantflux.pages.words import Words
 
 DASH = "–"
 
