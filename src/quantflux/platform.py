@@ -6,8 +6,9 @@ Settings stop here: the services below take plain values.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import SecretStr
 
@@ -21,6 +22,9 @@ from quantflux.data.quality import Ledger
 from quantflux.data.request import Limits
 from quantflux.data.sources.contract import Source, open_source
 from quantflux.data.stores import open_store
+
+if TYPE_CHECKING:
+    from quantflux.factors.engine import FactorEngine
 
 
 class Platform:
@@ -94,6 +98,23 @@ class Platform:
     def _door(self, settings: Settings) -> DataAccessLayer:
         limits = Limits(settings.queries.max_symbols, settings.queries.max_cells)
         return DataAccessLayer(self.store, self.panels, clock=self.clock, limits=limits)
+
+    @cached_property
+    def factors(self) -> FactorEngine:
+        """Factors over `data`; built when first asked for, since the compiler behind it is slow to import."""
+        from quantflux.factors.engine import FactorEngine  # noqa: PLC0415
+        from quantflux.factors.registry import FactorRegistry  # noqa: PLC0415
+        from quantflux.factors.stored import ValueKeeper  # noqa: PLC0415
+
+        wanted, folder = self.settings.factors, self.settings.factor_directory
+        threads = wanted.threads or None
+        return FactorEngine(
+            self.data,
+            FactorRegistry(folder / "definitions.db", self.clock),
+            ValueKeeper(self.data, folder / "values", threads=threads),
+            threads=threads,
+            max_memory=wanted.max_memory_bytes,
+        )
 
     def open_source(self, name: str) -> Source:
         """Open a data vendor by name; the caller closes it.

@@ -34,6 +34,23 @@ class PanelSettings(Section):
     )
 
 
+class FactorSettings(Section):
+    """Computation of factors, and the values it keeps."""
+
+    directory: OptionalPath = setting(
+        None,
+        "Where users' definitions and computed values are kept; the values can be deleted at any time.",
+        valid="a path; empty: the folder `factors` in data_dir",
+    )
+    threads: int = setting(0, "Threads of a computation; 0 means one for each processor.", ge=0, le=1024)
+    max_memory_bytes: int = setting(
+        3_000_000_000,
+        "Most memory that the process may hold while it computes factors; a computation is cut to fit.",
+        unit="bytes",
+        ge=300_000_000,
+    )
+
+
 class QuerySettings(Section):
     """Caps that keep one query from taking the whole machine."""
 
@@ -139,6 +156,7 @@ class Settings(Section):
     )
     store: StoreSettings = StoreSettings()
     panels: PanelSettings = PanelSettings()
+    factors: FactorSettings = FactorSettings()
     queries: QuerySettings = QuerySettings()
     cache: CacheSettings = CacheSettings()
     sources: SourceSettings = SourceSettings()
@@ -154,6 +172,11 @@ class Settings(Section):
     def panel_directory(self) -> Path:
         """Where panels are kept."""
         return self.panels.directory or self.data_dir / "panels"
+
+    @property
+    def factor_directory(self) -> Path:
+        """Where definitions and values of factors are kept."""
+        return self.factors.directory or self.data_dir / "factors"
 
     @property
     def dead_letter_directory(self) -> Path:

@@ -66,9 +66,7 @@ def evaluate(
     rows, columns = panel.shape
     if shape is None:
         held = len(named) * rows * columns * np.dtype(dtype).itemsize
-        shape = quote(
-            program, rows, columns, threads=threads, max_bytes=max_bytes, held_bytes=held
-        ).shape
+        shape = quote(program, rows, columns, threads=threads, max_bytes=max_bytes, held_bytes=held).shape
     program.compile()
     sink = ArraySink(len(named), panel.shape, dtype)
     run(program, source, sink, shape=shape, progress=progress, cancelled=cancelled)

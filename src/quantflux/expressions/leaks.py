@@ -96,7 +96,9 @@ def check_expression(node: Node, panel: Panel, *, cuts: int = 6, seed: int = 0) 
         return LeakCheck(None, found.values, found.cuts, horizon)
     place = to_text(parts[int(found.leak.node)])
     leak = found.leak
-    named = Leak(place, leak.test, leak.time, leak.symbol, leak.known_until, leak.with_future, leak.without_future)
+    named = Leak(
+        place, leak.test, leak.time, leak.symbol, leak.known_until, leak.with_future, leak.without_future
+    )
     return LeakCheck(named, found.values, found.cuts, horizon)
 
 
@@ -124,7 +126,10 @@ def check_function(
     rows = np.unique(np.linspace(len(panel) // 3, len(panel) - 2, cuts).astype(int))
     values = 0
     for row in rows.tolist():
-        for test, changed in (("truncation", _truncated(panel, row)), ("perturbation", _perturbed(panel, row, random))):
+        for test, changed in (
+            ("truncation", _truncated(panel, row)),
+            ("perturbation", _perturbed(panel, row, random)),
+        ):
             other = compute(changed)
             for name, array in whole.items():
                 known = max(row + 1 - ahead.get(name, 0), 0)
@@ -167,7 +172,9 @@ def _perturbed(panel: Panel, row: int, random: np.random.Generator) -> Panel:
     """Return the panel with another future: its rows shuffled, every value scaled, some missing."""
     fields = {}
     for name, array in panel.fields.items():
-        future = random.permutation(array[row + 1 :], axis=0) * random.uniform(0.5, 2.0, array[row + 1 :].shape)
+        future = random.permutation(array[row + 1 :], axis=0) * random.uniform(
+            0.5, 2.0, array[row + 1 :].shape
+        )
         future[random.random(future.shape) < 0.2] = np.nan
         fields[name] = np.concatenate([array[: row + 1], future])
     return Panel(panel.times, panel.symbols, fields)

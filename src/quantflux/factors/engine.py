@@ -24,13 +24,14 @@ from quantflux.expressions.kernels.rows import ROW_ZSCORE, run_rows
 from quantflux.expressions.nodes import OPERATORS, Field, Node
 from quantflux.expressions.program.flow import PanelSource
 from quantflux.expressions.program.program import Program
-from quantflux.expressions.program.quote import Quote, quote
+from quantflux.expressions.program.quote import Quote, left_of, quote
 from quantflux.expressions.program.run import run
 from quantflux.factors.definition import FactorDefinition
 from quantflux.factors.fields import load_fields
 from quantflux.factors.parquet import ParquetSink
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import Decision, ValueKeeper
+from quantflux.factors.stored.folder import Meta
 from quantflux.factors.stored.keeper import Hooks, Update
 
 _SAVED_DAYS = 20  # days of values in one write to the store
@@ -47,8 +48,8 @@ class FactorEngine:
         Keeps values between calls.
     threads : int, optional
         All processors unless given.
-    max_bytes : int, optional
-        The most memory that a computation may take.
+    max_memory : int, optional
+        Most bytes that the process may hold while it computes.
     """
 
     def __init__(
@@ -58,13 +59,13 @@ class FactorEngine:
         keeper: ValueKeeper,
         *,
         threads: int | None = None,
-        max_bytes: int | None = None,
+        max_memory: int | None = None,
     ) -> None:
         self.registry = registry
         self._data = data
         self._keeper = keeper
         self._threads = threads
-        self._max_bytes = max_bytes
+        self._max_memory = max_memory
 
     async def calculate_factors(
         self, symbols: Sequence[str] | None, trade_date: WhenLike, factors: Sequence[str] = ("v1",)
@@ -127,7 +128,7 @@ class FactorEngine:
             float32, one field a factor; NaN where the symbol did not trade or the value does not exist.
         """
         expressions = self.expressions(factors)
-        self._keeper.update(expressions, max_bytes=self._max_bytes, hooks=hooks)
+        self._keeper.update(expressions, max_memory=self._max_memory, hooks=hooks)
         low, high = parse_when(start, "start"), parse_when(end, "end")
         return self._keeper.values(
             expressions,
@@ -139,33 +140,41 @@ class FactorEngine:
 
     def update(self, factors: Sequence[str], *, hooks: Hooks | None = None) -> Update:
         """Bring stored values up to date, and say what that took."""
-        return self._keeper.update(self.expressions(factors), max_bytes=self._max_bytes, hooks=hooks)
+        return self._keeper.update(self.expressions(factors), max_memory=self._max_memory, hooks=hooks)
 
     def explain(self, factors: Sequence[str]) -> Decision:
         """Say what an update would compute again, and why."""
         return self._keeper.decide(self.expressions(factors))
 
+    def stored(self) -> list[tuple[Meta, int]]:
+        """Return what is stored, and the bytes it takes."""
+        return self._keeper.stored_sets()
+
     def save(
-        self, factors: Sequence[str], start: WhenLike = None, end: WhenLike = None, *, hooks: Hooks | None = None
+        self,
+        factors: Sequence[str],
+        start: WhenLike = None,
+        end: WhenLike = None,
+        *,
+        hooks: Hooks | None = None,
     ) -> WriteReceipt | None:
         """Write values, percentile ranks and z-scores into the truth store; None if there were none.
 
         Days that are there already are replaced. A write that fails leaves whole days written, the earlier ones first;
         saving again is harmless.
         """
-        chosen = [f.id for f in self.registry.select(factors)]
         panel = self.compute(factors, start, end, hooks=hooks)
-        receipt = None
+        written: list[WriteReceipt] = []
         for first in range(0, len(panel), _SAVED_DAYS):
-            piece = Panel(
-                panel.times[first : first + _SAVED_DAYS],
-                panel.symbols,
-                {name: panel[name][first : first + _SAVED_DAYS] for name in chosen},
-            )
-            table = _long_table(piece, chosen, None)
+            days = panel.times[first : first + _SAVED_DAYS]
+            table = _long_table(panel.select(start=days[0], end=days[-1]), list(panel), None)
             if table.num_rows:
-                receipt = self._data.write(FACTOR_VALUES, table)
-        return receipt
+                written.append(self._data.write(FACTOR_VALUES, table))
+        spans = [receipt.span for receipt in written if receipt.span is not None]
+        if not spans:
+            return None
+        rows = sum(receipt.rows for receipt in written)
+        return WriteReceipt(FACTOR_VALUES.name, written[-1].version, rows, spans[0] | spans[-1])
 
     def export(
         self,
@@ -178,7 +187,7 @@ class FactorEngine:
     ) -> int:
         """Compute factors straight into a Parquet file, storing nothing, and return its rows.
 
-        Memory stays within `max_bytes` however large the file becomes. With `start`, days before it are computed, as
+        Memory stays within `max_memory` however large the file becomes. With `start`, days before it are computed, as
         the windows need them, but not written.
         """
         told = hooks or Hooks()
@@ -220,8 +229,7 @@ class FactorEngine:
             rows,
             columns,
             threads=self._threads,
-            max_bytes=self._max_bytes,
-            held_bytes=panel.nbytes,
+            max_bytes=left_of(self._max_memory),
             row_bytes=4 * columns * len(program.names),
         )
 
@@ -250,4 +258,3 @@ def _rows_of(name: str, panel: Panel, keep: np.ndarray) -> pa.Table:
         "factor_id": pa.array([name] * len(row), pa.string()),
     }
     return pa.table(key | {label: pa.array(array, from_pandas=True) for label, array in there.items()})
-

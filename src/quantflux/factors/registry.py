@@ -10,13 +10,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from quantflux.core.clock import Clock
 from quantflux.core.errors import InvalidRequest, NotFound, StoreUnavailable
+from quantflux.expressions.labels import horizon_of
 from quantflux.expressions.nodes import Node
 from quantflux.expressions.text import parse, to_text
 from quantflux.factors.definition import FactorDefinition
@@ -114,11 +114,19 @@ class FactorRegistry:
                         f"{other.library} and {factor.library} both have a factor {factor.id}; ask for one at a time"
                     )
         if not chosen:
-            raise NotFound(f"no factors were named or the libraries named are empty; libraries: {', '.join(self.libraries())}")
+            raise NotFound(
+                f"no factors were named, or there are none in them; libraries: {', '.join(self.libraries())}"
+            )
         return tuple(chosen.values())
 
     def define(
-        self, name: str, expression: str | Node, *, description: str = "", orientation: int = 0, owner: str = ""
+        self,
+        name: str,
+        expression: str | Node,
+        *,
+        description: str = "",
+        orientation: int = 0,
+        owner: str = "",
     ) -> FactorDefinition:
         """Define a factor, or a new version of one.
 
@@ -149,6 +157,10 @@ class FactorRegistry:
         if orientation not in (-1, 0, 1):
             raise InvalidRequest(f"orientation must be 1 (more is better), -1 (less) or 0, was {orientation}")
         node = self.parse(expression) if isinstance(expression, str) else expression
+        if horizon_of(node):
+            raise InvalidRequest(
+                f"{name} looks {horizon_of(node)} rows ahead; a factor must not, only a label may"
+            )
         text = to_text(node)
         history = self.versions(name)
         last = history[-1] if history else None
@@ -272,7 +284,7 @@ class FactorRegistry:
                     (*row, self._clock.now().isoformat(timespec="seconds"), int(retired)),
                 )
             except sqlite3.IntegrityError as error:
-                raise InvalidRequest(f"{name} was defined by somebody else at the same moment; look and try again") from error
+                raise InvalidRequest(f"somebody else defined {name} at the same moment; try again") from error
 
     def _select(self, statement: str, *values: object) -> list[sqlite3.Row]:
         with self._database(write=False) as database:
@@ -296,7 +308,9 @@ class FactorRegistry:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=30)
         except (OSError, sqlite3.Error) as error:
-            raise StoreUnavailable(f"the factor definitions in {self._path} cannot be opened: {error}") from error
+            raise StoreUnavailable(
+                f"the factor definitions in {self._path} cannot be opened: {error}"
+            ) from error
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
@@ -304,7 +318,9 @@ class FactorRegistry:
             with connection:
                 yield connection
         except sqlite3.OperationalError as error:
-            raise StoreUnavailable(f"the factor definitions in {self._path} cannot be used: {error}") from error
+            raise StoreUnavailable(
+                f"the factor definitions in {self._path} cannot be used: {error}"
+            ) from error
         finally:
             connection.close()
 

@@ -14,7 +14,7 @@ from quantflux.cli.demo.stages import Stages
 from quantflux.config import Settings
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.access import DataAccessLayer
-from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE
+from quantflux.data.schema import CHIP, DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE, MONEYFLOW
 from quantflux.data.sources.synthetic import SyntheticMarket
 
 LAST_DAY = date(2025, 12, 31)
@@ -50,7 +50,12 @@ def own_folder(settings: Settings, folder: Path) -> Settings:
     """Return settings that keep everything in `folder`, in the embedded store, away from any real data."""
     embedded = Settings()
     return settings.model_copy(
-        update={"data_dir": folder, "store": embedded.store, "panels": embedded.panels}
+        update={
+            "data_dir": folder,
+            "store": embedded.store,
+            "panels": embedded.panels,
+            "factors": embedded.factors,
+        }
     )
 
 
@@ -96,6 +101,14 @@ def load(data: DataAccessLayer, plan: MarketPlan, stages: Stages) -> None:
             data.write(DAILY_BASIC, basic)
             done()
         data.write(INSTRUMENTS, instruments)
+        done()
+    with stages.stage("Statements, money flow, costs") as done:
+        for moneyflow, chip in market.flow_tables():
+            data.write(MONEYFLOW, moneyflow)
+            data.write(CHIP, chip)
+        for block in market.statement_tables():
+            for name, table in block.items():
+                data.write(name, table)
         done()
     days = min(plan.minute_days, len(market.sessions))
     with stages.stage("Generate and store minutes", days) as done:

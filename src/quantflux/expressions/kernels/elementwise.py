@@ -21,7 +21,9 @@ NEGATIVE, ABSOLUTE, SIGN, NOT, FLOOR, FINITE, COPY = 0, 1, 2, 3, 4, 5, 6
 
 
 @jit
-def _binary(x: Any, hx: int, y: Any, hy: int, out: Any, ho: int, state: Any, rows: int, t: int, what: int) -> None:
+def _binary(
+    x: Any, hx: int, y: Any, hy: int, out: Any, ho: int, state: Any, rows: int, t: int, what: int
+) -> None:
     width = out.shape[1]
     for i in range(rows):
         a, b, o = x[hx + i], y[hy + i], out[ho + i]

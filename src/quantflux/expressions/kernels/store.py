@@ -26,9 +26,7 @@ def _store_double(x: Any, hx: int, out: Any, first_row: int, first_column: int, 
             o[j] = a[j]
 
 
-def store(
-    x: np.ndarray, hx: int, out: np.ndarray, first_row: int, first_column: int, rows: int
-) -> None:
+def store(x: np.ndarray, hx: int, out: np.ndarray, first_row: int, first_column: int, rows: int) -> None:
     """Copy rows hx .. hx+rows-1 of x to `out`, whose rows and columns begin at the given ones."""
     copy = _store_single if out.dtype == np.float32 else _store_double
     copy(x, hx, out, first_row, first_column, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from quantflux.core.errors import InvalidRequest
-from quantflux.expressions.arguments import Input, Parameter, Scalar
+from quantflux.expressions.arguments import Argument, Input, Parameter, Scalar
 from quantflux.expressions.nodes import Constant, Family, Node, as_node
 
 _X, _GROUP = Input("x"), Input("group")
@@ -17,7 +17,7 @@ class CrossSection(Node):
 
     __slots__ = ()
     family = Family.CROSS_SECTION
-    arguments = (_X,)
+    arguments: ClassVar[tuple[Argument, ...]] = (_X,)
 
     @classmethod
     def simplified(cls, inputs: tuple[Node, ...], parameters: tuple[Scalar, ...]) -> Node | None:
@@ -31,7 +31,7 @@ class Grouped(CrossSection):
     """Within groups: symbols with the same `group`, such as `industry`. A missing group gives a missing result."""
 
     __slots__ = ()
-    arguments = (_X, _GROUP)
+    arguments: ClassVar[tuple[Argument, ...]] = (_X, _GROUP)
 
 
 class RowRank(CrossSection):

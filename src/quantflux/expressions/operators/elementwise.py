@@ -11,7 +11,7 @@ import math
 from typing import ClassVar
 
 from quantflux.core.errors import InvalidRequest
-from quantflux.expressions.arguments import Input, Parameter, Scalar
+from quantflux.expressions.arguments import Argument, Input, Parameter, Scalar
 from quantflux.expressions.nodes import Constant, Family, Node
 
 _X, _Y = Input("x"), Input("y")
@@ -22,7 +22,7 @@ class Elementwise(Node):
 
     __slots__ = ()
     family = Family.ELEMENTWISE
-    arguments = (_X,)
+    arguments: ClassVar[tuple[Argument, ...]] = (_X,)
     commutes: ClassVar[bool] = False
 
     @classmethod
@@ -55,7 +55,7 @@ class Binary(Elementwise):
     """Two operands."""
 
     __slots__ = ()
-    arguments = (_X, _Y)
+    arguments: ClassVar[tuple[Argument, ...]] = (_X, _Y)
 
 
 class Add(Binary):
@@ -326,7 +326,9 @@ class Clip(Elementwise):
     def simplified(cls, inputs: tuple[Node, ...], parameters: tuple[Scalar, ...]) -> Node | None:
         """Refuse bounds that leave nothing."""
         if parameters[0] > parameters[1]:
-            raise InvalidRequest(f"clip: low must not be above high, were {parameters[0]} and {parameters[1]}")
+            raise InvalidRequest(
+                f"clip: low must not be above high, were {parameters[0]} and {parameters[1]}"
+            )
         return super().simplified(inputs, parameters)
 
     @staticmethod

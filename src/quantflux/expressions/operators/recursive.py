@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from quantflux.core.errors import InvalidRequest
-from quantflux.expressions.arguments import WINDOW, Input, Parameter, Scalar
+from quantflux.expressions.arguments import WINDOW, Argument, Input, Parameter, Scalar
 from quantflux.expressions.nodes import Constant, Family, Node
 
 _X = Input("x")
@@ -14,7 +16,7 @@ class Recursive(Node):
 
     __slots__ = ()
     family = Family.RECURSIVE
-    arguments = (_X,)
+    arguments: ClassVar[tuple[Argument, ...]] = (_X,)
 
     @classmethod
     def simplified(cls, inputs: tuple[Node, ...], parameters: tuple[Scalar, ...]) -> Node | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from quantflux.core.errors import InvalidRequest
-from quantflux.expressions.arguments import LEAST, WINDOW, Input, Parameter, Scalar
+from quantflux.expressions.arguments import LEAST, WINDOW, Argument, Input, Parameter, Scalar
 from quantflux.expressions.nodes import Constant, Family, Node
 
 _X, _Y = Input("x"), Input("y")
@@ -20,7 +20,7 @@ class Windowed(Node):
 
     __slots__ = ()
     family = Family.ROLLING
-    arguments = (_X, WINDOW, LEAST)
+    arguments: ClassVar[tuple[Argument, ...]] = (_X, WINDOW, LEAST)
     fewest: ClassVar[int] = 1
     """Numbers that the statistic needs to exist at all."""
 
@@ -30,7 +30,9 @@ class Windowed(Node):
         if all(isinstance(i, Constant) for i in inputs):
             raise InvalidRequest(f"{cls.name} needs something that changes over time, was given numbers only")
         if parameters[0] < cls.fewest:
-            raise InvalidRequest(f"{cls.name} needs a window of at least {cls.fewest} rows, was {parameters[0]}")
+            raise InvalidRequest(
+                f"{cls.name} needs a window of at least {cls.fewest} rows, was {parameters[0]}"
+            )
         return None
 
     @property
@@ -152,13 +154,18 @@ class Extreme(Windowed):
     """
 
     __slots__ = ()
-    arguments = (_X, WINDOW, LEAST, Parameter("gaps", low=0, high=1, default=0))
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        _X,
+        WINDOW,
+        LEAST,
+        Parameter("gaps", low=0, high=1, default=0),
+    )
 
 
 class ArgMaximum(Extreme):
     """Which row of the window holds its largest number, the oldest row being 1; the oldest of equals.
 
-    At the start of the data the window is shorter and its oldest row is the first one. With `gaps` = 1 a missing
+    Until the symbol has traded for a whole window, the oldest row is its first one. With `gaps` = 1 a missing
     value, once the symbol has had a number, counts as the largest: the rule of NumPy's argmax and of Qlib.
     """
 
@@ -203,7 +210,13 @@ class Paired(Windowed):
 
     __slots__ = ()
     fewest = 2
-    arguments = (_X, _Y, WINDOW, LEAST, Parameter("floor", whole=False, low=0, high=1e300, default=0))
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        _X,
+        _Y,
+        WINDOW,
+        LEAST,
+        Parameter("floor", whole=False, low=0, high=1e300, default=0),
+    )
 
 
 class Correlation(Paired):

@@ -44,7 +44,9 @@ class PanelSource:
     def __init__(self, panel: Panel, fields: Sequence[str]) -> None:
         missing = [name for name in fields if name not in panel]
         if missing:
-            raise NotFound(f"the panel has no field {', '.join(missing)}; it has: {', '.join(panel) or 'none'}")
+            raise NotFound(
+                f"the panel has no field {', '.join(missing)}; it has: {', '.join(panel) or 'none'}"
+            )
         self._fields: Mapping[str, np.ndarray] = {name: panel[name] for name in fields}
         self.shape = panel.shape
 
@@ -62,7 +64,7 @@ class ArraySink:
     """
 
     def __init__(self, expressions: int, shape: tuple[int, int], dtype: type = np.float32) -> None:
-        self.arrays = np.empty((expressions, *shape), dtype=dtype)
+        self.arrays: np.ndarray = np.empty((expressions, *shape), dtype=dtype)
 
     def target(self, expression: int, first: int, rows: int) -> tuple[np.ndarray, int]:
         """Return the expression's array."""

@@ -81,7 +81,8 @@ def _rule_of(node: Node) -> Rule:
     rule = _RULES.get(type(node))
     if rule is None:
         raise InvalidRequest(
-            f"{node.name} cannot be part of a factor" + (": it looks into the future" if node.name == "lead" else "")
+            f"{node.name} cannot be part of a factor"
+            + (": it looks into the future" if node.name == "lead" else "")
         )
     return rule
 

@@ -82,6 +82,8 @@ def _digest(schedule: Schedule) -> str:
         for instruction in (*blocks, *rows):
             action = instruction.action
             what = (action.kernel.name, action.parameters) if isinstance(action, Call | RowCall) else action
-            lines.append(f"{what} {instruction.operands} {instruction.targets} {instruction.wides} {instruction.state}")
+            lines.append(
+                f"{what} {instruction.operands} {instruction.targets} {instruction.wides} {instruction.state}"
+            )
         lines.append("phase")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.expressions.program.program import Program
@@ -47,6 +48,14 @@ class Quote:
 def default_threads() -> int:
     """Return how many threads a run takes unless told: as many as this process may use processors."""
     return len(os.sched_getaffinity(0))
+
+
+def left_of(max_memory: int | None) -> int | None:
+    """Return how much of the memory that this process may hold is left; None if there is no bound."""
+    if max_memory is None:
+        return None
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return max_memory - pages * os.sysconf("SC_PAGESIZE")
 
 
 def quote(

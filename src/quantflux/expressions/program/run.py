@@ -12,6 +12,7 @@ import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,9 @@ def run(
     if begin.digest != program.digest:
         raise InvalidRequest("the saved state belongs to another program")
     if begin.columns not in (0, source.shape[1]):
-        raise InvalidRequest(f"the saved state is of {begin.columns} symbols, the source of {source.shape[1]}")
+        raise InvalidRequest(
+            f"the saved state is of {begin.columns} symbols, the source of {source.shape[1]}"
+        )
     with _Run(program, source, sink, cut, begin, cancelled) as running:
         first = 0
         while first < source.shape[0]:
@@ -99,7 +102,13 @@ class _Run:
     """The arrays and threads of one run."""
 
     def __init__(
-        self, program: Program, source: Source, sink: Sink, cut: Shape, begin: State, cancelled: Callable[[], bool]
+        self,
+        program: Program,
+        source: Source,
+        sink: Sink,
+        cut: Shape,
+        begin: State,
+        cancelled: Callable[[], bool],
     ) -> None:
         self._program, self._schedule = program, program.schedule
         self._source, self._sink, self._cut = source, sink, cut
@@ -128,7 +137,7 @@ class _Run:
         moment = _Moment(first, rows, self._begin.rows + first)
         for phase, (blocks, across) in enumerate(self._schedule.phases):
             if blocks:
-                self._each(lambda number, p=phase: self._block(p, number, moment), range(len(self._blocks)))
+                self._each(partial(self._block, phase, moment), range(len(self._blocks)))
             for instruction in across:
                 self._across(instruction, moment)
 
@@ -158,7 +167,7 @@ class _Run:
         if self._cancelled():
             raise Cancelled("the computation was cancelled")
 
-    def _block(self, phase: int, number: int, moment: _Moment) -> None:
+    def _block(self, phase: int, moment: _Moment, number: int) -> None:
         self._check()
         columns = self._blocks[number]
         scratch = self._scratch.get()
@@ -171,11 +180,11 @@ class _Run:
 
     def _one(self, bound: _Bound, columns: slice, kept: _BlockState, moment: _Moment) -> None:
         rows = moment.rows
-        for view, home in bound.tailed:
-            view[: home.history] = kept.tails[home.tail]
+        for view, history, tail in bound.tailed:
+            view[:history] = kept.tails[tail]
         self._act(bound, columns, kept, moment)
-        for view, home in bound.tailed:
-            kept.tails[home.tail][:] = view[rows : rows + home.history]
+        for view, history, tail in bound.tailed:
+            kept.tails[tail][:] = view[rows : rows + history]
         for view, home, wide in bound.wides:
             array = self._wides.view(wide)
             if wide.tail is not None:
@@ -274,7 +283,7 @@ class _Bound:
     action: Any
     arrays: tuple[Any, ...]
     state: int | None
-    tailed: tuple[tuple[np.ndarray, Home], ...]
+    tailed: tuple[tuple[np.ndarray, int, int], ...]
     wides: tuple[tuple[np.ndarray, Home, Home], ...]
     stores: tuple[tuple[np.ndarray, int, int], ...]
 
@@ -308,7 +317,7 @@ def _bind(instruction: Instruction, arrays: _Arrays, width: int) -> _Bound:
         instruction.action,
         tuple(flat),
         instruction.state,
-        tuple((view, home) for view, home in paired if home.tail is not None),
+        tuple((view, home.history, home.tail) for view, home in paired if home.tail is not None),
         tuple((v, h, w) for (v, h), w in zip(paired, instruction.wides, strict=True) if w is not None),
         tuple(
             (views[s.output], instruction.targets[s.output].history - s.lag, s.expression)

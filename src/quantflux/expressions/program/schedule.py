@@ -200,7 +200,11 @@ class _Scheduler:
         by_phase: dict[int, list[int]] = defaultdict(list)
         for index in self._needed:
             by_phase[self._phase[index]].append(index)
-        fields = {s.action.field for s in map(self._graph.steps.__getitem__, self._needed) if isinstance(s.action, Load)}
+        fields = {
+            s.action.field
+            for s in map(self._graph.steps.__getitem__, self._needed)
+            if isinstance(s.action, Load)
+        }
         self.schedule.fields = tuple(sorted(fields))
         for phase in range(max(by_phase, default=0) + 1):
             blocks = self._block_instructions(phase, [i for i in by_phase[phase] if not self._is_row(i)])

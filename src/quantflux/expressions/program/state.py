@@ -83,7 +83,9 @@ class State:
             "digest": self.digest,
             "rows": self.rows,
             "columns": self.columns,
-            "heights": [[len(a) for a in group] for group in (self.local_tails, self.wide_tails, self.states)],
+            "heights": [
+                [len(a) for a in group] for group in (self.local_tails, self.wide_tails, self.states)
+            ],
         }
         out = io.BytesIO()
         out.write(_MAGIC)

@@ -22,14 +22,11 @@ class Decision:
     Attributes
     ----------
     keep_rows : int
-        Rows of stored values that stay.
-    state_rows : int
-        After how many rows the state stands from which the computation goes on; 0: it starts anew.
+        Rows of stored values that stay; the computation goes on from the state after them, or starts anew at 0.
     reason : str
         In words, for people.
     """
 
     course: Course
     keep_rows: int
-    state_rows: int
     reason: str

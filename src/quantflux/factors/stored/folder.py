@@ -52,6 +52,8 @@ class Meta:
     segments : tuple of SegmentEntry
     states : tuple of int
         After how many rows a state is kept.
+    last_row : int
+        Checksum of what the fields were on the last day.
     reason : str
         Why the last computation took the course it took.
     """
@@ -64,11 +66,14 @@ class Meta:
     days: tuple[int, ...] = ()
     segments: tuple[SegmentEntry, ...] = ()
     states: tuple[int, ...] = ()
+    last_row: int = 0
     reason: str = ""
 
     def encode(self) -> bytes:
         """Return it as JSON, sealed with a checksum."""
-        body: dict[str, Any] = {"format": FORMAT} | {k: v for k, v in self.__dict__.items() if k != "segments"}
+        body: dict[str, Any] = {"format": FORMAT} | {
+            k: v for k, v in self.__dict__.items() if k != "segments"
+        }
         body["segments"] = [[s.name, s.rows, list(s.symbols)] for s in self.segments]
         raw = json.dumps(body, separators=(",", ":")).encode()
         return b"%08x\n" % zlib.crc32(raw) + raw
@@ -84,12 +89,12 @@ class Meta:
             return None
         segments = tuple(SegmentEntry(n, r, tuple(s)) for n, r, s in told.pop("segments"))
         versions = {k: (str(v[0]), int(v[1])) for k, v in told.pop("versions").items()}
-        reason = told.pop("reason")
         return cls(
             program=told.pop("program"),
             versions=versions,
             segments=segments,
-            reason=reason,
+            last_row=told.pop("last_row"),
+            reason=told.pop("reason"),
             **{k: tuple(v) for k, v in told.items()},
         )
 

@@ -14,7 +14,8 @@ import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -31,7 +32,7 @@ from quantflux.data.schema import DAILY, TimeKind, datasets
 from quantflux.expressions.nodes import Node
 from quantflux.expressions.program.flow import PanelSource
 from quantflux.expressions.program.program import Program
-from quantflux.expressions.program.quote import Quote, quote
+from quantflux.expressions.program.quote import Quote, left_of, quote
 from quantflux.expressions.program.run import run
 from quantflux.expressions.program.state import State
 from quantflux.expressions.text import to_text
@@ -95,12 +96,17 @@ class ValueKeeper:
         """Return what an update would do, and why."""
         program = Program(expressions)
         folder = self._folder(expressions)
-        return self._decided(program, folder, folder.load(), self._versions(program))
+        return self._decided(program, folder.load(), self._versions(program))
 
     def update(
-        self, expressions: Mapping[str, Node], *, max_bytes: int | None = None, hooks: Hooks | None = None
+        self, expressions: Mapping[str, Node], *, max_memory: int | None = None, hooks: Hooks | None = None
     ) -> Update:
         """Bring the values of a set up to date.
+
+        Parameters
+        ----------
+        max_memory : int, optional
+            Most bytes that the process may hold meanwhile.
 
         Raises
         ------
@@ -117,18 +123,20 @@ class ValueKeeper:
         with _locked(folder.path):
             for _ in range(_ATTEMPTS):
                 meta, now = folder.load(), self._versions(program)
-                decision = self._decided(program, folder, meta, now)
+                decision = self._decided(program, meta, now)
                 if decision.course is Course.CURRENT:
                     return Update(decision, 0, None)
                 try:
-                    done = self._computed(program, folder, meta, decision, now, max_bytes, told)
+                    done = self._computed(program, folder, meta, decision, now, max_memory, told)
                 except StoreCorrupt as damage:
                     _log.warning("computing stored values anew: %s", damage)
                     folder.clear()
                     continue
                 if done is not None:
                     return done
-        raise VersionConflict(f"the data were written to during each of {_ATTEMPTS} attempts; try again later")
+        raise VersionConflict(
+            f"the data were written to during each of {_ATTEMPTS} attempts; try again later"
+        )
 
     def values(
         self,
@@ -186,31 +194,20 @@ class ValueKeeper:
             for name in sorted(wanted)
         }
 
-    def _decided(
-        self, program: Program, folder: SetFolder, meta: Meta | None, now: dict[str, tuple[str, int]]
-    ) -> Decision:
-        def anew(reason: str) -> Decision:
-            return Decision(Course.COMPUTED, 0, 0, reason)
-
+    def _decided(self, program: Program, meta: Meta | None, now: dict[str, tuple[str, int]]) -> Decision:
         if meta is None or not meta.days:
-            return anew("no values are stored yet")
+            return Decision(Course.COMPUTED, 0, "no values are stored yet")
         if meta.program != program.digest:
-            return anew("the engine computes these expressions in another way than when they were stored")
+            return Decision(
+                Course.COMPUTED,
+                0,
+                "the engine computes these expressions in another way than when they were stored",
+            )
         if meta.versions == now:
             shown = ", ".join(f"{name} {version}" for name, (_, version) in now.items())
-            return Decision(Course.CURRENT, len(meta.days), len(meta.days), f"nothing changed: {shown}")
+            return Decision(Course.CURRENT, len(meta.days), f"nothing changed: {shown}")
         first_dirty, why = self._first_change(meta, now)
-        if first_dirty is None:
-            return anew(why)
-        row = int(np.searchsorted(np.array(meta.days), first_dirty))
-        if row == len(meta.days) and row in meta.states:
-            return Decision(Course.APPENDED, row, row, why)
-        usable = [rows for rows in meta.states if rows <= row]
-        if not usable:
-            return anew(f"{why}; no state from before that is kept")
-        kept = max(usable)
-        since = day_from(meta.days[kept - 1])
-        return Decision(Course.RESTARTED, kept, kept, f"{why}; goes on from the state after {since}")
+        return _restarted(meta, first_dirty, why)
 
     def _first_change(self, meta: Meta, now: dict[str, tuple[str, int]]) -> tuple[int | None, str]:
         """Return the first day (since 1970) whose values may differ, None if any may; and what changed."""
@@ -223,7 +220,10 @@ class ValueKeeper:
             if before is None or before[0] != identity:
                 return None, f"{name} was made anew"
             if name not in _BY_ROW_DATE:
-                return None, f"{name} changed (version {before[1]} to {version}), whose rows take effect on other days"
+                return (
+                    None,
+                    f"{name} changed (version {before[1]} to {version}), whose rows take effect on other days",
+                )
             spans = self._data.store.changes(datasets()[name], before[1]).spans
             for span in spans:
                 first = span.first.toordinal() - _EPOCH
@@ -241,7 +241,7 @@ class ValueKeeper:
         meta: Meta | None,
         decision: Decision,
         now: dict[str, tuple[str, int]],
-        max_bytes: int | None,
+        max_memory: int | None,
         hooks: Hooks,
     ) -> Update | None:
         """Compute what is missing; None if the data changed after the decision."""
@@ -265,13 +265,12 @@ class ValueKeeper:
             rows,
             columns,
             threads=self._threads,
-            max_bytes=max_bytes,
-            held_bytes=panel.nbytes,
+            max_bytes=left_of(max_memory),
             row_bytes=4 * columns * len(program.names),
         )
         hooks.quoted(estimate)
         program.compile(hooks.compiled)
-        begin = None if kept is None else _moved(folder.read_state(decision.state_rows), kept, panel)
+        begin = None if kept is None else _moved(folder.read_state(decision.keep_rows), kept, panel)
         entry, writer = _open_segment(folder, base, panel, estimate.shape.chunk)
         checkpoints: list[int] = []
 
@@ -302,13 +301,28 @@ class ValueKeeper:
         return Update(decision, rows, estimate)
 
 
+def _last_row(panel: Panel, symbols: Sequence[str], *, first: bool = False) -> int:
+    """Return a checksum of the last row (or the first) of a panel's fields, for these symbols."""
+    if len(panel) == 0:
+        return 0
+    row = (
+        panel.select(start=panel.times[0], end=panel.times[0])
+        if first
+        else panel.select(start=panel.times[-1])
+    )
+    row = row.reindex(symbols=list(symbols))
+    return zlib.crc32(b"".join(np.ascontiguousarray(row[name]).tobytes() for name in sorted(row)))
+
+
 def _moved(state: State, kept: Meta, panel: Panel) -> State:
     """Return a state on the columns of a panel that has all of its symbols."""
     before = np.array(kept.symbols, dtype=np.str_)
     return state.on_columns(np.searchsorted(panel.symbols, before), len(panel.symbols))
 
 
-def _open_segment(folder: SetFolder, base: Meta, panel: Panel, chunk: int) -> tuple[SegmentEntry, SegmentWriter]:
+def _open_segment(
+    folder: SetFolder, base: Meta, panel: Panel, chunk: int
+) -> tuple[SegmentEntry, SegmentWriter]:
     """Return the segment that takes the panel's rows: the last one, if it can be gone on with, or a new one."""
     symbols = tuple(panel.symbols.tolist())
     factors = len(base.names)
@@ -336,7 +350,24 @@ def _after(
     every = sorted({*base.states, *checkpoints})
     regular = [r for r in every if r % CHECKPOINT_ROWS == 0 and r != every[-1]]
     states = (*regular[-KEPT_STATES:], every[-1])
-    return replace(base, versions=versions, days=days, segments=segments, states=states, reason=reason)
+    after = replace(base, versions=versions, days=days, segments=segments, states=states, reason=reason)
+    return replace(after, last_row=_last_row(panel, after.symbols)) if len(panel) else after
+
+
+def _restarted(meta: Meta, first_dirty: int | None, why: str) -> Decision:
+    """Return from which state to go on when values from a day (since 1970) on may differ; None: all may."""
+    if first_dirty is None:
+        return Decision(Course.COMPUTED, 0, why)
+    row = int(np.searchsorted(np.array(meta.days), first_dirty))
+    if row == len(meta.days) and row in meta.states:
+        return Decision(Course.APPENDED, row, why)
+    usable = [rows for rows in meta.states if rows <= row]
+    if not usable:
+        return Decision(Course.COMPUTED, 0, f"{why}; no state from before that is kept")
+    kept = max(usable)
+    return Decision(
+        Course.RESTARTED, kept, f"{why}; goes on from the state after {day_from(meta.days[kept - 1])}"
+    )
 
 
 @contextmanager
