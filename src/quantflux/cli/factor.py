@@ -13,6 +13,7 @@ _WRITTEN = {"ignore_unknown_options": True}
 
 app.command("list")(factor_book.list_factors)
 app.command("show")(factor_book.show)
+app.command("operators")(factor_book.operators)
 app.command("define", context_settings=_WRITTEN)(factor_book.define)
 app.command("retire")(factor_book.retire)
 app.command("export")(factor_book.export)

@@ -99,6 +99,28 @@ def show(context: typer.Context, name: NameArgument) -> None:
         notes.print(f"version {older.version}: {older.expression}", markup=False)
 
 
+def operators(
+    word: Annotated[
+        str, typer.Argument(metavar="WORD", help="Only operators whose name or text has it; all if left out.")
+    ] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the page of the documentation.")] = False,
+) -> None:
+    """Show the operators of the expression language."""
+    from quantflux.expressions import handbook
+
+    if markdown:
+        sys.stdout.write(handbook.page())
+        return
+    for title, found in handbook.by_family():
+        made = table("operator", "what it is", title=title)
+        for operator in found:
+            usage, text = handbook.usage(operator), handbook.definition(operator)
+            if word.lower() in f"{usage} {text}".lower():
+                add_row(made, usage, text)
+        if made.row_count:
+            answers.print(made)
+
+
 def define(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and underscores.")],
