@@ -21,4 +21,5 @@ app.command("import")(factor_book.import_definitions)
 app.command("compute")(factor_compute.compute)
 app.command("explain")(factor_compute.explain)
 
+app.command("evaluate")(factor_judge.evaluate)
 app.command("check", context_settings=_WRITTEN)(factor_judge.check)

@@ -3,21 +3,147 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quantflux.cli.context import opened, settings_of
-from quantflux.cli.options import split
-from quantflux.cli.output import answers, notes
+from quantflux.cli.factor_compute import NamesArgument, told
+from quantflux.cli.options import EndOption, StartOption, split
+from quantflux.cli.output import add_row, answers, notes, progress_bars, table
 from quantflux.core.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from quantflux.core.panel import Panel
     from quantflux.expressions.leaks import LeakCheck
     from quantflux.expressions.nodes import Node
+    from quantflux.factors.definition import FactorDefinition
+    from quantflux.factors.evaluation import FactorReport
     from quantflux.factors.registry import FactorRegistry
+    from quantflux.factors.universe import Market
+
+
+def evaluate(
+    context: typer.Context,
+    names: NamesArgument,
+    start: StartOption = None,
+    end: EndOption = None,
+    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Days a position is held.")] = 5,
+    quantiles: Annotated[int, typer.Option("--quantiles", min=2, max=100, help="Groups of names.")] = 5,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="A,B", help="Factors or libraries to correlate with, if there is one NAME."
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write an HTML report; a folder for several factors."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON instead of tables.")
+    ] = False,
+) -> None:
+    """Judge factors: on paper, and as one can trade, with costs."""
+    from quantflux.factors.evaluation import EvaluationPlan, Evaluator
+    from quantflux.factors.market_data import load_market
+
+    plan = EvaluationPlan(horizon=horizon, quantiles=quantiles)
+    with opened(settings_of(context)) as platform:
+        engine = platform.factors
+        chosen = engine.registry.select(names)
+        if against is not None and len(chosen) > 1:
+            raise InvalidRequest(f"--against compares one factor with others, {len(chosen)} were named")
+        loaded = load_market(platform.data, start, end)
+        with told() as hooks:
+            values = _oriented(engine.compute(names, start, end, hooks=hooks), chosen, loaded.market)
+            others = split(against)
+            beside = None
+            if others is not None:
+                selected = engine.registry.select(others)
+                beside = _oriented(engine.compute(others, start, end, hooks=hooks), selected, loaded.market)
+        evaluator = Evaluator(loaded.market, plan, industries=loaded.industries)
+        with progress_bars() as bars:
+            reports = [
+                evaluator.report(name, values[name], beside)
+                for name in bars.track(values, description="factors judged")
+            ]
+    if report is not None:
+        _write_reports(reports, report)
+    if as_json:
+        sys.stdout.write("[" + ",\n".join(found.to_json() for found in reports) + "]\n")
+        return
+    print_reports(reports)
+
+
+def _oriented(panel: Panel, factors: Sequence[FactorDefinition], market: Market) -> dict[str, np.ndarray]:
+    """Return values on the market's axes, turned so that more is better where a definition says how."""
+    import numpy as np
+
+    laid = panel.reindex(times=market.panel.times, symbols=market.panel.symbols)
+    signs = {factor.id: factor.orientation or 1 for factor in factors}
+    turned = [name for name, sign in signs.items() if sign < 0]
+    if turned:
+        notes.print(
+            f"turned round, as less of it is better: {', '.join(turned)}", markup=False, soft_wrap=True
+        )
+    return {name: signs[name] * laid[name].astype(np.float64) for name in laid}
+
+
+def _write_reports(reports: Sequence[FactorReport], target: Path) -> None:
+    from quantflux.factors.report import write_factor_report
+
+    single = len(reports) == 1 and target.suffix == ".html"
+    for found in reports:
+        path = target if single else target / f"{found.name}.html"
+        write_factor_report(found, path)
+        notes.print(f"report {path}", markup=False, soft_wrap=True)
+
+
+def print_reports(reports: Sequence[FactorReport]) -> None:
+    """Show what became of each factor, paper beside tradable."""
+    from quantflux.factors.evaluation.results import mean_of
+
+    columns = (
+        "RankIC paper",
+        "tradable",
+        "ICIR",
+        "t",
+        "long-short",
+        "after costs",
+        "monotone",
+        "turnover",
+        "covered",
+    )
+    made = table("factor", *columns, "verdict", right=columns)
+    for found in reports:
+        paper, real = found.paper, found.tradable
+        book = real.portfolios
+        add_row(
+            made,
+            found.name,
+            f"{paper.rank_ic_mean:+.4f}",
+            f"{real.rank_ic_mean:+.4f}",
+            f"{real.icir:.2f}",
+            f"{real.t_value:.1f}",
+            f"{book.gross.annual:+.1%}",
+            f"{book.net.annual:+.1%}",
+            f"{real.monotonicity:+.2f}",
+            f"{real.turnover[-1]:.0%}",
+            f"{mean_of(real.coverage):.0%}",
+            found.verdict.value,
+        )
+    answers.print(made)
+    plan = reports[0].plan
+    notes.print(
+        f"{len(reports[0].times):,} days, {plan.horizon} days held, {plan.quantiles} quantiles; returns are a year's, "
+        "of the highest quantile minus the lowest; tradable: investable names, bought at the next open unless locked"
+    )
 
 
 def check(
