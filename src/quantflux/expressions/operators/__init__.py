@@ -1,7 +1,7 @@
 """The operators, one class each, by family; a class's docstring is its definition.
 
 `elementwise` sees one symbol in one row, `rolling` its last rows, `recursive` all its rows so far, `cross_section` all
-symbols of a row. `composite` and `technical` are defined by the others.
+symbols of a row. `composite`, `technical` and `risk` are defined by the others.
 """
 
 from quantflux.expressions.operators import (
@@ -9,8 +9,9 @@ from quantflux.expressions.operators import (
     cross_section,
     elementwise,
     recursive,
+    risk,
     rolling,
     technical,
 )
 
-__all__ = ["composite", "cross_section", "elementwise", "recursive", "rolling", "technical"]
+__all__ = ["composite", "cross_section", "elementwise", "recursive", "risk", "rolling", "technical"]
