@@ -10,7 +10,7 @@ module, or the names you use::
 
 from __future__ import annotations
 
-from quantflux.expressions.operators import composite, cross_section, elementwise, recursive, rolling
+from quantflux.expressions.operators import composite, cross_section, elementwise, recursive, risk, rolling
 from quantflux.expressions.operators.technical import (
     averages,
     bands,
@@ -110,6 +110,11 @@ group_median = cross_section.GroupMedian
 
 delta = composite.Delta
 pct_change = composite.Change
+
+ewm_std = risk.ExponentialDeviation
+ewm_beta = risk.ExponentialBeta
+ewm_resid_std = risk.ExponentialResidualDeviation
+standardize = risk.Standardize
 
 dema = averages.DoubleExponentialMean
 tema = averages.TripleExponentialMean
