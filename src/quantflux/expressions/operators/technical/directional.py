@@ -84,7 +84,7 @@ class AverageDirectionalIndexRating(Indicator):
 
 
 class AroonUp(Indicator):
-    """100 when the highest high of the last `window` + 1 rows is today's, 0 when it is the oldest (of equals, that)."""
+    """How recent the highest high of the last `window` + 1 rows is: 100 today, 0 the oldest; of equals the oldest."""
 
     __slots__ = ()
     name = "aroon_up"
@@ -96,7 +96,7 @@ class AroonUp(Indicator):
 
 
 class AroonDown(Indicator):
-    """100 when the lowest low of the last `window` + 1 rows is today's, 0 when it is the oldest (of equals, that)."""
+    """How recent the lowest low of the last `window` + 1 rows is: 100 today, 0 the oldest; of equals the oldest."""
 
     __slots__ = ()
     name = "aroon_down"
