@@ -116,7 +116,7 @@ def test_one_symbol_and_no_symbol(kernel: RowKernel) -> None:
 def test_the_interpreter_agrees_with_the_compiler(
     kernel: RowKernel, interpreted: Callable[[RowKernel], RowKernel]
 ) -> None:
-    inputs = [x[:, :25].copy() for x in inputs_of(kernel)]
+    inputs = [x[:, :17].copy() for x in inputs_of(kernel)]
     compiled = result(kernel, inputs)
 
     with np.errstate(all="ignore"):

@@ -102,11 +102,15 @@ def test_residuals_know_nothing_of_the_exposures() -> None:
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-@pytest.mark.parametrize("kind", ["constant", "the first again", "a sum of both", "the first as float32"])
+@pytest.mark.parametrize(
+    "kind",
+    ["constant", "constant up to rounding", "the first again", "a sum of both", "the first as float32"],
+)
 def test_an_exposure_that_adds_nothing_is_passed_over(kind: str, grouped: bool) -> None:
     y, (one, two) = sample(2, 200)
     third = {
         "constant": np.full(y.shape, 0.1),
+        "constant up to rounding": np.where(np.arange(200) % 3 > 0, 0.3, 0.1 + 0.2) * np.ones(y.shape),
         "the first again": one * -3.7 + 1e3,
         "a sum of both": one / np.nanstd(one) + two / np.nanstd(two),
         "the first as float32": one.astype(np.float32).astype(np.float64),

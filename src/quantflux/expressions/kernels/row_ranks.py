@@ -20,15 +20,14 @@ MAD_TO_STD = 1.4826
 @exact
 def write_ranks(order: Any, tied: Any, count: int, out: Any) -> None:
     """Write the ranks 1 .. count of sorted numbers to their positions, equal ones sharing the mean of their ranks."""
-    start = 0
-    while start < count:
-        stop = start + 1
-        while stop < count and tied[stop]:
-            stop += 1
-        rank = (start + stop + 1) / 2
-        for i in range(start, stop):
-            out[order[i]] = rank
-        start = stop
+    starts = np.empty(count, np.int64)
+    start, stop = 0, count
+    for i in range(count):  # no branch on ties in either loop: nobody can foresee them
+        start = start if tied[i] else i
+        starts[i] = start
+    for i in range(count - 1, -1, -1):
+        out[order[i]] = (starts[i] + stop + 1) / 2
+        stop = stop if tied[i] else i
 
 
 @exact

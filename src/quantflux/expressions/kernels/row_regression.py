@@ -96,11 +96,11 @@ def _clear_gaps(column: Any, square: float) -> float:
 
 @jit
 def _take_out(columns: Any, lengths: Any) -> None:
-    """Take the exposures, which are columns 1 .. k, out of column 0."""
+    """Take the exposures, which are columns 1 .. k of these squared lengths, out of column 0."""
     exposures = columns.shape[0] - 1
     for j in range(1, exposures + 1):
         length = _product(columns[j], columns[j])
-        if not length > max(COLLINEAR * COLLINEAR * lengths[j], _TINY):
+        if lengths[j] == 0 or not length > max(COLLINEAR * COLLINEAR * lengths[j], _TINY):
             continue
         for later in range(j + 1, exposures + 2):
             column = columns[later % (exposures + 1)]
@@ -185,7 +185,7 @@ def row_residual(exposures: int) -> RowKernel:
     [[0.5, -1.0, 0.5]]
     """
     _check(exposures)
-    cost = 2.0 + 1.5 * exposures + 0.2 * exposures * exposures
+    cost = 1.0 + 1.3 * exposures + 0.17 * exposures * exposures
     return RowKernel(
         f"row_residual_{exposures}", _row_residual, exposures + 1, exposures, cost=lambda *_: cost
     )
@@ -203,7 +203,7 @@ def group_residual(exposures: int) -> RowKernel:
         If there are none or more than `MOST_EXPOSURES`.
     """
     _check(exposures)
-    cost = 8.0 + 6.0 * exposures + 0.2 * exposures * exposures
+    cost = 3.0 + 5.2 * exposures + 0.1 * exposures * exposures
     return RowKernel(
         f"group_residual_{exposures}", _group_residual, exposures + 2, exposures, cost=lambda *_: cost
     )

@@ -1,4 +1,7 @@
-"""The order of a row, by a radix sort made for ranks: six to nine nanoseconds a number, whatever the numbers are.
+"""The order of a row, by a radix sort made for ranks.
+
+It takes some eight nanoseconds a number on ordinary rows and twice that on the worst we could think of, with gaps or
+without; `np.argsort` takes 20 to 60.
 
 `sort_row` works on one row of float64, seen as unsigned integers:
 
@@ -73,7 +76,7 @@ def sorting_space(width: int) -> tuple[Any, Any, Any, Any, Any, Any]:
     words, spare, high_counts, low_counts : array
         For the sort itself.
     """
-    digit = min(max(_bits(np.uint64(width)) - 1, 4), _MOST_BITS)
+    digit = min(max(_bits(np.uint64(width)), 4), _MOST_BITS)
     return (
         np.empty(width, np.int64),
         np.empty(width, np.bool_),
@@ -99,7 +102,8 @@ def sort_row(row: Any, space: tuple[Any, Any, Any, Any, Any, Any]) -> int:
     _deal(spare, words, count, 64 - digit, high_counts)
     if not _insert(words, count, _MOVES * count):
         _deal_all(words, spare, count, place, 64 - place, low_counts)
-    if _read_order(words, count, place, order, tied) and shift < place:
+    _read_order(words, count, place, order, tied)
+    if shift < place and _some_differ(row, order, tied, count):
         _settle(row, low, shift, place, count, space)
     return count
 
@@ -172,16 +176,22 @@ def _insert(words: Any, count: int, moves: int) -> bool:
 
 
 @exact
-def _read_order(words: Any, count: int, place: int, order: Any, tied: Any) -> bool:
-    """Split sorted words into positions and ties; return whether there are ties."""
+def _read_order(words: Any, count: int, place: int, order: Any, tied: Any) -> None:
+    """Split sorted words into positions and ties."""
     position = ~(_ALL << np.uint64(place))
     order[0], tied[0] = np.int64(words[0] & position), False
-    some = False
     for i in range(1, count):
         order[i] = np.int64(words[i] & position)
         tied[i] = (words[i] ^ words[i - 1]) <= position
-        some |= tied[i]
-    return some
+
+
+@exact
+def _some_differ(row: Any, order: Any, tied: Any, count: int) -> bool:
+    """Return whether any that are called tied may differ; cheaper than a walk along the runs, and rarely so."""
+    differ = False
+    for i in range(1, count):
+        differ |= tied[i] & (row[order[i]] != row[order[i - 1]])
+    return differ
 
 
 @exact

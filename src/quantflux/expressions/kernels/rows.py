@@ -70,7 +70,7 @@ class RowKernel:
     inputs: int = 1
     gathered: int = 0
     parameters: tuple[type, ...] = ()
-    cost: Callable[..., float] = field(default=lambda *_: 1.0)
+    cost: Callable[..., float] = field(default=lambda *_: 0.4)
 
     def compile(self) -> None:
         """Compile it, or load it from the disk; nothing if that was done before."""
