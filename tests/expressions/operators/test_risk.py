@@ -66,14 +66,15 @@ def test_a_series_that_follows_the_other_has_its_beta_and_leaves_nothing():
 
 def test_standard_exposures_by_hand():
     # The median of 1, 2, 3, 4, 100 is 3 and their median distance from it 1: 100 is cut to 3 + 2 x 1.4826.
-    x = np.array([[1.0, 2.0, 3.0, 4.0, 100.0, NAN]])
-    weight = np.array([[4.0, 1.0, 1.0, 1.0, 1.0, 9.0]])
+    # The last symbol but one has no weight, the last no value.
+    x = np.array([[1.0, 2.0, 3.0, 4.0, 100.0, 7.0, NAN]])
+    weight = np.array([[4.0, 1.0, 1.0, 1.0, 1.0, NAN, 9.0]])
     cut = np.array([1.0, 2.0, 3.0, 4.0, 3 + 2 * 1.4826])
 
     found = evaluate(parse("standardize(x, weight, 2)"), panel_of(x=x, weight=weight))["value"][0]
 
     expected = (cut - (cut @ weight[0, :5]) / 8) / cut.std(ddof=1)
-    np.testing.assert_allclose(found, [*expected, NAN], rtol=1e-12)
+    np.testing.assert_allclose(found, [*expected, NAN, NAN], rtol=1e-12)
 
 
 def test_the_market_has_no_exposure_and_symbols_a_deviation_of_one():

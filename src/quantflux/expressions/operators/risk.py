@@ -71,7 +71,8 @@ class ExponentialResidualDeviation(RiskPart):
 class Standardize(RiskPart):
     """x, cut off at `k` robust deviations from the row's median, less its weighted mean, over its deviation.
 
-    So the market, weighted by capitalisation, has exposure 0, and the symbols a sample standard deviation of 1.
+    So the market, weighted by capitalisation, has exposure 0, and the symbols a sample standard deviation of 1. A
+    symbol without a weight takes no part, such as one that is delisted.
     """
 
     __slots__ = ()
@@ -80,7 +81,7 @@ class Standardize(RiskPart):
 
     def expansion(self) -> Node:
         x, weight = self.inputs
-        cut = RowWinsorizeMad(x, self.parameters[0])
+        cut = RowWinsorizeMad(Mask(x, weight), self.parameters[0])
         return (cut - RowWeightedMean(cut, weight)) / RowStd(cut)
 
 
