@@ -28,7 +28,7 @@ from quantflux.expressions.program.quote import Quote, left_of, quote
 from quantflux.expressions.program.run import run
 from quantflux.factors.definition import FactorDefinition
 from quantflux.factors.fields import load_fields
-from quantflux.factors.parquet import ParquetSink
+from quantflux.factors.parquet import CELL_BYTES, ParquetSink
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import Decision, ValueKeeper
 from quantflux.factors.stored.folder import Meta
@@ -194,7 +194,7 @@ class FactorEngine:
         expressions = self.expressions(factors)
         program = Program(expressions)
         panel = load_fields(self._data, {*program.fields, "close"}, end=end).panel
-        estimate = self._quote(program, panel)
+        estimate = self._quote(program, panel, CELL_BYTES)
         told.quoted(estimate)
         program.compile(told.compiled)
         first = panel.rows_between(start, None).start
@@ -212,7 +212,7 @@ class FactorEngine:
     def quote(self, factors: Sequence[str]) -> Quote:
         """Say what computing factors over everything takes, without doing it."""
         program = Program(self.expressions(factors))
-        return self._quote(program, load_fields(self._data, program.fields).panel)
+        return self._quote(program, load_fields(self._data, program.fields).panel, 4)
 
     def expressions(self, factors: Sequence[str]) -> dict[str, Node]:
         """Return the expressions of factors by id, missing where the symbol did not trade."""
@@ -222,7 +222,7 @@ class FactorEngine:
     def _masked(factor: FactorDefinition) -> Node:
         return OPERATORS["mask"](factor.node, Field("close"))
 
-    def _quote(self, program: Program, panel: Panel) -> Quote:
+    def _quote(self, program: Program, panel: Panel, cell_bytes: int) -> Quote:
         rows, columns = panel.shape
         return quote(
             program,
@@ -230,7 +230,7 @@ class FactorEngine:
             columns,
             threads=self._threads,
             max_bytes=left_of(self._max_memory),
-            row_bytes=4 * columns * len(program.names),
+            row_bytes=cell_bytes * columns * len(program.names),
         )
 
 

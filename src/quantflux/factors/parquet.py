@@ -19,6 +19,10 @@ from quantflux.core.errors import InvalidRequest
 from quantflux.core.panel import Panel
 
 
+CELL_BYTES = 10
+"""Memory for each value of a chunk: where it arrives, its copy without gaps, and a column's encoding."""
+
+
 class ParquetSink:
     """Writes results as they come; a context manager.
 
@@ -92,5 +96,6 @@ class ParquetSink:
         for values in self._buffer:
             flat = values[:rows].reshape(-1)
             columns.append(pa.array(flat if whole else flat[traded], from_pandas=True))
-        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+        # A table, not a batch: of a batch the writer keeps the whole encoded row group in memory.
+        self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=len(traded) or None)
         self.rows += len(traded)
