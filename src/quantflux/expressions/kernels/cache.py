@@ -30,7 +30,7 @@ def use_own_cache() -> None:
     """Tell Numba to keep compiled code there, unless the user says where (`NUMBA_CACHE_DIR`)."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     root = base / "quantflux" / "kernels"
     folder = cache_folder(Path(__file__).parent, root)
     try:
