@@ -36,6 +36,7 @@ MEANINGS = {
     "Min($low, 20)": "ts_min(low, 20, least=1)",
     "IdxMax($high, 20)": "ts_argmax(high, 20, least=1, gaps=1)",
     "IdxMin($low, 20)": "ts_argmin(low, 20, least=1, gaps=1)",
+    "IdxMin($low/2, 20)": "mask(ts_argmin(fill_after(low / 2, -1e300, low), 20, least=1), ts_count(low / 2, 20))",
     "Med($close, 20)": "ts_median(close, 20, least=1)",
     "Mad($close, 20)": "ts_mad(close, 20, least=1)",
     "Rank($close, 20)": "ts_rank(close, 20, least=1)",
@@ -209,6 +210,13 @@ COMPUTED: dict[str, Callable[[Frame], pd.Series]] = {
     "If($close-$open, 1, 2)": lambda f: pd.Series(np.where((f["close"] - f["open"]).astype(bool), 1, 2)),
     "Count($close, 3)": lambda f: roll(f["close"], 3).count(),
     "Count(Ref($close, 2)/$open, 4)": lambda f: roll(f["close"].shift(2) / f["open"], 4).count(),
+    "IdxMax($close, 3)": lambda f: roll(f["close"], 3).apply(lambda x: x.argmax() + 1, raw=True),
+    "IdxMin(Ref($close, 2), 4)": lambda f: roll(f["close"].shift(2), 4).apply(
+        lambda x: x.argmin() + 1, raw=True
+    ),
+    "IdxMax($close-Ref($open, 1), 5)": lambda f: roll(f["close"] - f["open"].shift(1), 5).apply(
+        lambda x: x.argmax() + 1, raw=True
+    ),
     "WMA($close, 1)": lambda f: roll(f["close"], 1).apply(weighted, raw=True),
     "WMA($close, 4)": lambda f: roll(f["close"], 4).apply(weighted, raw=True),
     "WMA(Ref($close, 1)*$open, 5)": lambda f: roll(f["close"].shift(1) * f["open"], 5).apply(
@@ -276,6 +284,8 @@ def value_at(node: Node, inputs: list[list[float]], row: int) -> float:
     if node.name == "fill_after":
         known = any(not math.isnan(x) for x in inputs[1][: row + 1])
         return float(node.parameters[0]) if math.isnan(now[0]) and known else now[0]
+    if node.name == "mask":
+        return NAN if math.isnan(now[1]) else now[0]
     if node.name == "delay":
         before = row - int(node.parameters[0])
         return inputs[0][before] if before >= 0 else NAN
@@ -284,8 +294,20 @@ def value_at(node: Node, inputs: list[list[float]], row: int) -> float:
     least = int(node.parameters[1]) if len(node.parameters) > 1 else 1
     if len(window) < least:
         return NAN
+    if node.name in {"ts_argmax", "ts_argmin"}:
+        return position(node, inputs[0], row)
     weights = {k: rows - k if node.name == "decay_linear" else 1 for k in window}
     if node.name == "ts_count":
         return float(len(window))
     total = sum(weights[k] * x for k, x in window.items())
     return total if node.name == "ts_sum" else total / sum(weights.values())
+
+
+def position(node: Node, x: list[float], row: int) -> float:
+    rows, _, gaps = map(int, node.parameters)
+    listed = next(k for k, value in enumerate(x) if not math.isnan(value))
+    oldest = max(row - rows + 1, listed)
+    sign = 1 if node.name == "ts_argmax" else -1
+    missing = math.inf if gaps else -math.inf
+    seen = [missing if math.isnan(value) else sign * value for value in x[oldest : row + 1]]
+    return float(1 + seen.index(max(seen)))

@@ -8,9 +8,10 @@ The definitions follow `qlib/data/ops.py` of pyqlib 0.9.7:
 * `Rank` is a rank over time; `Greater` and `Less` are the larger and the smaller of two values; `Max` and `Min` look
   back over N rows.
 
-Three things differ on purpose. Where Qlib has infinity (division by zero, the logarithm of zero) ours is missing.
-Qlib's `Corr` asks of each series by itself whether it varies, ours of the rows in which both are known. And windows
-over all rows since the beginning (N = 0), fractions as N outside `EMA`, and values from the future (N < 0) are refused.
+Some things differ on purpose. Where Qlib has infinity (division by zero, the logarithm of zero) ours is missing, and
+so are the skewness and kurtosis of a window that does not vary, which Qlib takes for 0 and -3. Qlib's `Corr` asks of
+each series by itself whether it varies, ours of the rows in which both are known. And windows over all rows since the
+beginning (N = 0), fractions as N outside `EMA`, and values from the future (N < 0) are refused.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from types import MappingProxyType
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.expressions.arguments import MAX_WINDOW
-from quantflux.expressions.nodes import OPERATORS, Constant, Node, as_node
+from quantflux.expressions.nodes import OPERATORS, Constant, Field, Node, as_node
 from quantflux.expressions.operators.elementwise import (
     And,
     Equal,
     Greater,
     GreaterEqual,
+    Mask,
     Not,
     Or,
     Unequal,
@@ -39,6 +41,9 @@ from quantflux.expressions.text.tokens import Token
 
 CONSTANT_BELOW = 2e-5
 """The standard deviation at or below which Qlib's `Corr` takes a series for constant."""
+
+MISSING = 1e300
+"""Stands for a missing value where that must be larger than any number."""
 
 _TRUTHS = (Greater, GreaterEqual, Equal, Unequal, And, Or, Not)
 
@@ -81,6 +86,17 @@ def _comparison(operator: str, swapped: bool = False) -> QlibFunction:
     return QlibFunction(("x", "y"), build)
 
 
+def _extreme(operator: str, missing: float) -> QlibFunction:
+    # NumPy takes the first missing value for the extreme. `gaps` does so from the first number of x on, which is right
+    # for a field; anything else may begin later than the symbol, as Ref does, and then its gaps are made extreme.
+    def build(since: Node | None, x: Node, n: int) -> Node:
+        if since is None or isinstance(x, Field):
+            return OPERATORS[operator](x, n, least=1, gaps=1)
+        return Mask(OPERATORS[operator](FillAfter(x, missing, since), n, least=1), Count(x, n))
+
+    return QlibFunction(("x", "N"), build)
+
+
 def _count(since: Node | None, x: Node, n: int) -> Node:
     # Qlib counts 0 in a window without numbers, where ours is missing.
     counted = Count(x, n)
@@ -118,8 +134,8 @@ FUNCTIONS = MappingProxyType(
         "Kurt": _rolling("ts_kurt"),
         "Max": _rolling("ts_max"),
         "Min": _rolling("ts_min"),
-        "IdxMax": _rolling("ts_argmax", gaps=1),
-        "IdxMin": _rolling("ts_argmin", gaps=1),
+        "IdxMax": _extreme("ts_argmax", MISSING),
+        "IdxMin": _extreme("ts_argmin", -MISSING),
         "Med": _rolling("ts_median"),
         "Mad": _rolling("ts_mad"),
         "Rank": _rolling("ts_rank"),
