@@ -89,6 +89,6 @@ def line(x: Any, y: list[float | None], name: str, colour: str, **more: Any) -> 
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "line": stroke} | more
 
 
-def bars(x: Any, y: list[float | None], name: str, colour: Any, **more: Any) -> dict[str, Any]:
+def bars(x: Any, y: Any, name: str, colour: Any, **more: Any) -> dict[str, Any]:
     """Return bars."""
     return {"type": "bar", "x": x, "y": y, "name": name, "marker": {"color": colour}} | more

@@ -27,6 +27,14 @@ def words(text: Words) -> str:
     return both(escape(text.zh), escape(text.en))
 
 
+def tools() -> str:
+    """Return the buttons that switch language and theme."""
+    return (
+        f'<div class="tools"><button id="lang" type="button">{both("English", "中文")}</button>'
+        f'<button id="theme" type="button">{both("明暗", "Light / dark")}</button></div>'
+    )
+
+
 def paragraph(zh: str, en: str, kind: str = "lead") -> str:
     """Return a paragraph in both languages."""
     return f'<p class="{kind}" lang="zh">{zh}</p><p class="{kind}" lang="en">{en}</p>'

@@ -57,12 +57,14 @@
   }
 
   function draw() {
+    const paper = root.classList.contains("paper");
     for (const [id, figure] of Object.entries(page.figures)) {
       const { data, layout } = filled(figure);
       layout.font.family = getComputedStyle(document.body).fontFamily;
       const place = document.getElementById(id);
       // On a narrow screen a long legend stands in one column above the plot.
-      if (place.offsetWidth < 480 && layout.showlegend !== false && data.length > 4) layout.height += 110;
+      if (paper) layout.width = place.clientWidth;
+      else if (place.offsetWidth < 480 && layout.showlegend !== false && data.length > 4) layout.height += 110;
       Plotly.react(place, data, layout, { displayModeBar: false });
     }
   }
@@ -87,10 +89,15 @@
   dark.addEventListener("change", (event) => {
     if (!asked.get("theme")) { state.theme = event.matches ? "dark" : "light"; show(); }
   });
-  // Paper is white whatever the screen is.
+  // Paper is white whatever the screen is, and charts must have its width at once.
   let before = state.theme;
-  window.addEventListener("beforeprint", () => { before = state.theme; state.theme = "light"; show(); });
-  window.addEventListener("afterprint", () => { state.theme = before; show(); });
+  window.addEventListener("beforeprint", () => {
+    before = state.theme;
+    state.theme = "light";
+    root.classList.add("paper");
+    show();
+  });
+  window.addEventListener("afterprint", () => { state.theme = before; root.classList.remove("paper"); show(); });
   show();
   // Follows the place itself, not the window: a font, a scroll bar or paper can change its width too.
   const follow = new ResizeObserver((entries) => entries.forEach(({ target }) => Plotly.Plots.resize(target)));

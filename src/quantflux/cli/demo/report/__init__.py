@@ -19,7 +19,7 @@ from quantflux.cli.demo.report.strategy import strategy_sections
 from quantflux.cli.demo.report.texts import CHART_WORDS
 from quantflux.cli.demo.results import Findings
 from quantflux.pages import Page, Words
-from quantflux.pages.markup import both, card, coloured, number, paragraph, percent
+from quantflux.pages.markup import both, card, coloured, number, paragraph, percent, tools
 
 
 def write_report(findings: Findings, path: Path) -> None:
@@ -42,10 +42,6 @@ def page_of(findings: Findings) -> Page:
 
 def _header(findings: Findings) -> str:
     seen = findings.overview
-    tools = (
-        f'<div class="tools"><button id="lang" type="button">{both("English", "中文")}</button>'
-        f'<button id="theme" type="button">{both("明暗", "Light / dark")}</button></div>'
-    )
     title = both("一个市场，六个因子，一个策略", "One market, six factors, one strategy")
     if len(findings.reports) != 6:
         title = both(
@@ -56,7 +52,7 @@ def _header(findings: Findings) -> str:
         f"{seen.symbols:,} 只股票，{seen.times[0]} 至 {seen.times[-1]}，{seen.rows:,} 行日线",
         f"{seen.symbols:,} symbols, {seen.times[0]} to {seen.times[-1]}, {seen.rows:,} daily bars",
     )
-    return f'<div class="top"><div><h1>{title}</h1>{lead}</div>{tools}</div>{_cards(findings)}{_banner(findings)}'
+    return f'<div class="top"><div><h1>{title}</h1>{lead}</div>{tools()}</div>{_cards(findings)}{_banner(findings)}'
 
 
 def _banner(findings: Findings) -> str:

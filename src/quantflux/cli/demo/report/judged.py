@@ -49,6 +49,7 @@ def _table(findings: Findings) -> str:
         "ICIR",
         both("t 值", "t"),
         both("多空年化", "Long-short a year"),
+        both("扣费后", "After costs"),
         both("换手", "Turnover"),
         both("纸面 RankIC", "Paper RankIC"),
         both("覆盖", "Coverage"),
@@ -63,7 +64,7 @@ def _table(findings: Findings) -> str:
             "长期平均 0.03 已有价值。"
             "收益从次日开盘算起；次日停牌或涨停开盘而买不进的股票不计入。t "
             "值考虑了重叠（Newey-West），绝对值大于 3 才算可信。"
-            "“纸面”是忽略这些限制、按当日收盘价成交的结果。",
+            "“纸面”是忽略这些限制、按当日收盘价成交的结果；扣费后已计佣金、印花税与过户费。",
             "RankIC is the correlation between the ranks of a factor on a day and the ranks of the "
             "returns over the "
             f"next {findings.horizon} trading days: 0 is useless, a lasting 0.03 is worth having. Returns "
@@ -72,7 +73,8 @@ def _table(findings: Findings) -> str:
             "not count. "
             "The t-value allows for overlap (Newey-West); below 3 be sceptical. “Paper” is what a "
             "careless study would "
-            "show, dealing at the day's own close whatever the rules say.",
+            "show, dealing at the day's own close whatever the rules say. After costs means commission, duty "
+            "and fees.",
         ),
         table(head, rows, "factors"),
         _left_out(findings),
@@ -90,6 +92,7 @@ def _row(findings: Findings, report: FactorReport, largest: float) -> list[str]:
         number(found.icir),
         number(found.t_value, 1),
         coloured(percent(book.gross.annual, sign=True), book.gross.annual),
+        coloured(percent(book.net.annual, sign=True), book.net.annual),
         percent(float(found.turnover[-1]), 0),
         number(report.paper.rank_ic_mean, 4, sign=True),
         percent(float(coverage.mean()), 0) if len(coverage) else DASH,
