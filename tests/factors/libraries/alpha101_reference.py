@@ -110,16 +110,22 @@ def ts_argmin(x: Frame, d: int) -> Frame:
     return ts_argmax(-x, d)
 
 
-def ts_rank(x: Frame, d: int) -> Frame:
+def ts_rank(x: Frame, d: int, least: int | None = None) -> Frame:
     rows = windows(x, d)
+    known = (~np.isnan(rows)).sum(axis=-1)
     newest = rows[..., -1:]
     place = (rows < newest).sum(axis=-1) + ((rows == newest).sum(axis=-1) + 1) / 2
-    return framed(np.where(np.isnan(rows).any(axis=-1), np.nan, place / d), x)
+    enough = (known >= (least or d)) & ~np.isnan(newest[..., 0])
+    return framed(np.where(enough, place / known, np.nan), x)
 
 
-def decay_linear(x: Frame, d: int) -> Frame:
-    terms = windows(x, d) * (np.arange(1, d + 1) / (d * (d + 1) / 2))
-    return framed(rounded(terms.sum(axis=-1), np.abs(terms).sum(axis=-1)), x)
+def decay_linear(x: Frame, d: int, least: int | None = None) -> Frame:
+    rows = windows(x, d)
+    weights = np.where(np.isnan(rows), 0.0, np.arange(1.0, d + 1))
+    terms = np.nan_to_num(rows) * weights / weights.sum(axis=-1, keepdims=True)
+    known = (~np.isnan(rows)).sum(axis=-1)
+    result = rounded(terms.sum(axis=-1), np.abs(terms).sum(axis=-1))
+    return framed(np.where(known >= (least or d), result, np.nan), x)
 
 
 def rank(x: Frame) -> Frame:
@@ -136,7 +142,7 @@ def over(x: Frame | float, y: Frame) -> Frame:
 
 
 def power(x: Frame, y: Frame | float) -> Frame:
-    return finite(x**y)
+    return finite(x**y).where(x.notna() & pd.notna(y))  # NumPy says that 1 ** missing is 1
 
 
 def less(x: Frame | float, y: Frame | float) -> Frame:
@@ -606,12 +612,12 @@ class Alphas:
     def alpha096(self) -> Frame:
         one = ts_rank(decay_linear(correlation(rank(self.vwap), rank(self.volume), 3), 4), 8)
         link = correlation(ts_rank(self.close, 7), ts_rank(self.adv(60), 4), 3)
-        return -larger(one, ts_rank(decay_linear(ts_argmax(link, 12, least=1), 14), 13))
+        return -larger(one, ts_rank(decay_linear(ts_argmax(link, 12, 1), 14, 1), 13, 1))
 
     def alpha097(self) -> Frame:
         rise = rank(decay_linear(delta(self.neutral(self.blend(self.low, 0.721001, self.vwap)), 3), 20))
-        link = ts_rank(correlation(ts_rank(self.low, 7), ts_rank(self.adv(60), 17), 4), 18)
-        return -(rise - ts_rank(decay_linear(link, 15), 6))
+        link = ts_rank(correlation(ts_rank(self.low, 7), ts_rank(self.adv(60), 17), 4), 18, 1)
+        return -(rise - ts_rank(decay_linear(link, 15, 1), 6, 1))
 
     def alpha098(self) -> Frame:
         left = rank(decay_linear(correlation(self.vwap, total(self.adv(5), 26), 4), 7))
