@@ -108,6 +108,14 @@ def test_the_order_of_values_that_hardly_differ_is_exact() -> None:
     )
 
 
+def test_more_names_than_two_bytes_can_count() -> None:
+    values = np.random.default_rng(5).normal(size=(1, 33_000))
+
+    ranks = SortedRows(values).ranks(np.ones(values.shape, dtype=bool))
+
+    assert np.array_equal(ranks, scipy.stats.rankdata(values)[None])
+
+
 def test_names_of_another_shape_are_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"shape \(1, 3\).*had \(2, 3\)"):
         SortedRows(np.zeros((1, 3))).among(np.ones((2, 3), dtype=bool))

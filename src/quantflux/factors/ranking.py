@@ -41,7 +41,9 @@ class SortedRows:
 
     def __init__(self, values: np.ndarray) -> None:
         self.there = ~np.isnan(values)
-        self._order = np.empty(values.shape, dtype=np.int32)
+        # Twelve of these are kept for one market: two bytes a cell instead of four are half a gigabyte of 5,000 names.
+        narrow = values.shape[1] <= np.iinfo(np.int16).max
+        self._order = np.empty(values.shape, dtype=np.int16 if narrow else np.int32)
         _sort_rows(np.ascontiguousarray(values, dtype=np.float64), self._order)
 
     def among(self, names: np.ndarray) -> Ranking:
