@@ -58,7 +58,9 @@ def demo(
         if not own:
             load(platform.data, plan, stages)
         folder = str(settings.data_dir)
-        findings = research(platform.data, folder, stages, synthetic=is_synthetic(settings.data_dir))
+        findings = research(
+            platform.data, platform.factors, folder, stages, synthetic=is_synthetic(settings.data_dir)
+        )
         with stages.stage("Write the report") as done:
             write_report(findings, target)
             done()

@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from quantflux.backtest import Schedule, Study, Venue, combined_score, study
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
 from quantflux.cli.demo.stages import Stages
-from quantflux.core.errors import InvalidRequest, NotFound
+from quantflux.core.errors import InvalidRequest
 from quantflux.core.panel import Panel
-from quantflux.core.symbols import is_share
 from quantflux.data.access import DataAccessLayer
-from quantflux.data.contract import Query
-from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE, MINUTE_LABELS
+from quantflux.data.schema import DAILY_BASIC, MINUTE, MINUTE_LABELS, Dataset
 from quantflux.data.sources.synthetic import PLANTED
-from quantflux.factors import (
-    Choice,
-    EvaluationPlan,
-    Evaluator,
-    FactorReport,
-    Market,
-    adjustment,
-    choose_factors,
-    research_panel,
-)
+from quantflux.expressions.program.program import Program
+from quantflux.factors import EvaluationPlan, Evaluator, FactorReport, Market, adjustment
+from quantflux.factors.choice import Choice, choose_factors, fields_for_choice
+from quantflux.factors.engine import FactorEngine
 from quantflux.factors.evaluation import TRADING_DAYS
-from quantflux.rules import OpenLocks, are_raw, locked_at_open, special_treatment
-
-_LEAST_SYMBOLS, _LEAST_DAYS = 10, 60
-_BASIC_FIELDS = ("turnover_rate", "total_mv", "pb")
+from quantflux.factors.market_data import MarketData, load_market
+from quantflux.rules import are_raw
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    raw: Panel
-    basic: Panel | None
-    special: np.ndarray | None
-
-
-def research(data: DataAccessLayer, folder: str, stages: Stages, *, synthetic: bool) -> Findings:
+def research(
+    data: DataAccessLayer, engine: FactorEngine, folder: str, stages: Stages, *, synthetic: bool
+) -> Findings:
     """Compute everything the report shows from what the data access layer holds.
 
     Raises
@@ -52,76 +36,52 @@ def research(data: DataAccessLayer, folder: str, stages: Stages, *, synthetic: b
         If there are too few of them to compare names with each other.
     """
     with stages.stage("Read panels", 2) as done:
-        loaded = _read(data)
+        loaded = load_market(data)
         done()
-        panel = research_panel(loaded.raw, loaded.basic)
-        locks = locked_at_open(loaded.raw, loaded.special)
-        market = Market.of(panel, locks, loaded.special)
+        choice = choose_factors(fields_for_choice(data))
         done()
-    choice = choose_factors(panel)
     if not choice.factors:
         raise InvalidRequest(f"no factor can be computed: {'; '.join(choice.omitted.values())}")
-    values = _compute(choice, panel, stages)
+    values = _compute(choice, engine, loaded.market, stages)
     plan = EvaluationPlan()
-    reports = _evaluate(market, plan, values, stages)
+    reports = _evaluate(loaded, plan, values, stages)
     with stages.stage("Backtest") as done:
-        found = _backtest(market, loaded.raw, values)
+        found = _backtest(loaded.market, loaded.raw, values)
         done()
     with stages.stage("Look at minutes") as done:
         minutes = minute_view(data)
         done()
     return Findings(
-        overview=_overview(data, loaded, locks, folder, synthetic=synthetic),
-        market=market,
+        overview=_overview(data, loaded, folder, synthetic=synthetic),
+        market=loaded.market,
         choice=choice,
         reports=reports,
         planted={alpha.factor: alpha for alpha in PLANTED} if synthetic else {},
         study=found,
         minutes=minutes,
-        notes=_notes(loaded),
+        notes=_notes(data, loaded),
         seconds=stages.seconds,
         horizon=plan.horizon,
     )
 
 
-def _read(data: DataAccessLayer) -> _Loaded:
-    known = data.symbols(DAILY)
-    if not known:
-        raise NotFound("there are no daily bars yet; bring some with: quantflux data import FILE")
-    shares = [symbol for symbol in known if is_share(symbol)] or known
-    fields = ["open", "high", "low", "close", "volume", "amount", "adj_factor"]
-    raw = data.panel(fields, symbols=shares)
-    if raw.shape[1] < _LEAST_SYMBOLS or raw.shape[0] < _LEAST_DAYS:
-        raise InvalidRequest(
-            f"comparing names needs at least {_LEAST_SYMBOLS} symbols and {_LEAST_DAYS} days, "
-            f"found {raw.shape[1]} symbols and {raw.shape[0]} days"
-        )
-    basic_symbols = set(data.symbols(DAILY_BASIC)) & set(shares)
-    basic = (
-        data.panel(_BASIC_FIELDS, symbols=sorted(basic_symbols), dataset=DAILY_BASIC)
-        if basic_symbols
-        else None
-    )
-    instruments = data.read(Query(INSTRUMENTS))
-    special = special_treatment(instruments, raw.times, raw.symbols) if instruments.num_rows else None
-    return _Loaded(raw, basic, special)
-
-
-def _compute(choice: Choice, panel: Panel, stages: Stages) -> dict[str, np.ndarray]:
-    values = {}
-    with stages.stage("Compute factors", len(choice.factors)) as done:
-        for factor in choice.factors:
-            values[factor.name] = factor.values(panel)
-            done()
-    return values
+def _compute(choice: Choice, engine: FactorEngine, market: Market, stages: Stages) -> dict[str, np.ndarray]:
+    names = [f"{factor.library}.{factor.id}" for factor in choice.factors]
+    with stages.stage("Compile kernels") as done:
+        Program(engine.expressions(names)).compile()
+        done()
+    with stages.stage("Compute factors") as done:
+        panel = engine.compute(names).reindex(times=market.panel.times, symbols=market.panel.symbols)
+        done()
+    return {name: panel[name].astype(np.float64) for name in panel}
 
 
 def _evaluate(
-    market: Market, plan: EvaluationPlan, values: Mapping[str, np.ndarray], stages: Stages
+    loaded: MarketData, plan: EvaluationPlan, values: Mapping[str, np.ndarray], stages: Stages
 ) -> tuple[FactorReport, ...]:
     reports = []
     with stages.stage("Evaluate factors", len(values) + 1) as done:
-        evaluator = Evaluator(market, plan)
+        evaluator = Evaluator(loaded.market, plan, industries=loaded.industries)
         done()
         for name, array in values.items():
             reports.append(evaluator.report(name, array))
@@ -139,25 +99,21 @@ def _backtest(market: Market, raw: Panel, values: Mapping[str, np.ndarray]) -> S
         return None
 
 
-def _overview(
-    data: DataAccessLayer, loaded: _Loaded, locks: OpenLocks, folder: str, *, synthetic: bool
-) -> Overview:
+def _overview(data: DataAccessLayer, loaded: MarketData, folder: str, *, synthetic: bool) -> Overview:
     traded = ~np.isnan(loaded.raw["close"])
     days = np.arange(len(traded))[:, None]
     first, last = traded.argmax(axis=0), len(traded) - 1 - traded[::-1].argmax(axis=0)
-    minute_rows = data.coverage(MINUTE)["rows"].to_numpy().sum() if data.symbols(MINUTE) else 0
-    basic = loaded.basic
     return Overview(
         synthetic=synthetic,
         rows=int(traded.sum()),
-        basic_rows=0 if basic is None else int((~np.isnan(basic["pb"]) | ~np.isnan(basic["total_mv"])).sum()),
-        minute_rows=int(minute_rows),
+        basic_rows=_rows(data, DAILY_BASIC),
+        minute_rows=_rows(data, MINUTE),
         symbols=traded.shape[1],
         times=loaded.raw.times,
         traded=traded.sum(axis=1),
         suspended=(~traded & (days > first) & (days < last)).sum(axis=1),
-        opened_up=locks.up.sum(axis=1),
-        opened_down=locks.down.sum(axis=1),
+        opened_up=loaded.locks.up.sum(axis=1),
+        opened_down=loaded.locks.down.sum(axis=1),
         listed=int((first > 0).sum()),
         left=int((last < len(traded) - 20).sum()),
         folder=folder,
@@ -165,13 +121,17 @@ def _overview(
     )
 
 
-def _notes(loaded: _Loaded) -> tuple[str, ...]:
+def _rows(data: DataAccessLayer, dataset: Dataset) -> int:
+    return int(data.coverage(dataset)["rows"].to_numpy().sum()) if data.symbols(dataset) else 0
+
+
+def _notes(data: DataAccessLayer, loaded: MarketData) -> tuple[str, ...]:
     notes = ["short_history"] if len(loaded.raw) < 3 * TRADING_DAYS else []
     if not are_raw(loaded.raw):
         notes.append("already_adjusted")
     if loaded.special is None:
         notes.append("no_instruments")
-    if loaded.basic is None:
+    if not data.symbols(DAILY_BASIC):
         notes.append("no_basics")
     if np.isnan(loaded.raw["amount"]).all():
         notes.append("no_amount")

@@ -9,7 +9,8 @@ import numpy as np
 
 from quantflux.backtest import Study
 from quantflux.data.sources.synthetic import PlantedAlpha
-from quantflux.factors import Choice, FactorReport, Market
+from quantflux.factors import FactorReport, Market
+from quantflux.factors.choice import Choice
 
 
 @dataclass(frozen=True)
