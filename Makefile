@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RIVALS := .venv-rivals
 
-.PHONY: demo test lint format bench bench-full slow docs clean
+.PHONY: demo test lint format bench bench-full bench-factors slow docs clean
 
 demo: $(STAMP)  ## load a synthetic market, compute factors, backtest, write a report
 	$(BIN)/quantflux demo
@@ -29,6 +30,9 @@ bench: $(STAMP)  ## ours beside v1's way on MariaDB and InfluxDB read directly, 
 bench-full: $(STAMP)  ## the same with the 5,000 symbols x 10 years size (slow)
 	$(BIN)/python -m benchmarks --size full
 
+bench-factors: $(STAMP) $(RIVALS)/.installed  ## the factor engine beside Qlib, KunQuant and pandas; needs g++
+	$(BIN)/python -m benchmarks.factors --rivals-python $(RIVALS)/bin/python
+
 slow: $(STAMP)  ## the soak and full-size tests
 	$(BIN)/python -m pytest -m slow
 
@@ -40,9 +44,14 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,bench]'
 	@touch $(STAMP)
 
+$(RIVALS)/.installed: benchmarks/factors/rivals/constraints.txt
+	test -x $(RIVALS)/bin/pip || $(PYTHON) -m venv $(RIVALS)
+	$(RIVALS)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
 docs: $(STAMP)  ## the documentation as a site, in ./site
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build site demo-data
+	rm -rf $(VENV) $(RIVALS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build site demo-data

@@ -1,0 +1,65 @@
+"""`python -m benchmarks.factors`: the factor engine, Qlib, KunQuant and pandas on the same arrays, in one run.
+
+The rivals live in an environment of their own, which `make bench-factors` makes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.factors.market import SIZES, write_market
+from benchmarks.factors.report import FactorReport
+from benchmarks.factors.rival import ROOT
+from benchmarks.factors.tasks import Bench, measure_alpha101, measure_qlib_factors
+
+TASKS = ("alpha14", "alpha158", "alpha101")
+
+
+def main() -> None:
+    """Run one size and write its results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.factors", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="standard", help="how large a market")
+    parser.add_argument("--task", choices=TASKS, action="append", help="one of the tables; by default all")
+    parser.add_argument(
+        "--rivals-python", type=Path, default=ROOT / ".venv-rivals" / "bin" / "python", help="theirs"
+    )
+    parser.add_argument("--folder", type=Path, help="where to work; by default a temporary folder")
+    parser.add_argument(
+        "--no-results", action="store_true", help="print only, do not write benchmarks/results/"
+    )
+    chosen = parser.parse_args()
+    if not chosen.rivals_python.exists():
+        parser.error(f"there is no {chosen.rivals_python}; `make bench-factors` makes it")
+    report = FactorReport(f"Factors, {chosen.size} size")
+    start = time.perf_counter()
+
+    def say(text: str) -> None:
+        print(f"[{time.perf_counter() - start:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="quantflux-factors-", dir=chosen.folder) as folder:
+        market, work = Path(folder) / "market", Path(folder) / "work"
+        market.mkdir()
+        work.mkdir()
+        say("making the market")
+        write_market(SIZES[chosen.size], market)
+        bench = Bench(market, work, chosen.rivals_python, report, say)
+        tasks = chosen.task or TASKS
+        if "alpha14" in tasks:
+            measure_qlib_factors(bench, "alpha14", "14 members of Alpha158")
+        if "alpha158" in tasks:
+            measure_qlib_factors(bench, "alpha158", "Alpha158")
+        if "alpha101" in tasks:
+            measure_alpha101(bench)
+    print(report.markdown())
+    if not chosen.no_results:
+        stem = "factors" if chosen.size == "standard" else f"factors-{chosen.size}"
+        for path in report.write(stem):
+            say(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Measures rivals that run in processes of their own, in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.factors.rival import Rival, Run
+from benchmarks.timing import SLOW, VERY_SLOW
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Repeated runs of one rival: medians, and the highest peak.
+
+    Attributes
+    ----------
+    parallel : int
+        Threads or processes that computed.
+    """
+
+    label: str
+    parallel: int
+    seconds: float
+    cpu: float
+    peak: int
+    calls: int
+
+    @classmethod
+    def of(cls, rival: Rival, runs: Sequence[Run]) -> Measured:
+        """Sum up runs."""
+        return cls(
+            rival.label,
+            max(rival.threads, rival.workers),
+            float(np.median([r.seconds for r in runs])),
+            float(np.median([r.cpu for r in runs])),
+            max(r.peak for r in runs),
+            len(runs),
+        )
+
+
+def measure_in_turn(rivals: Sequence[Rival], say: Say, *, calls: int = 5) -> list[Measured]:
+    """Run every rival once to warm up, then all of them in turn.
+
+    The rules are those of `timing.time_rivals`, on the seconds that a rival itself reports: a warm-up of `SLOW` seconds
+    counts and is followed by one more run, one of `VERY_SLOW` seconds is all.
+    """
+    taken: dict[str, list[Run]] = {}
+    left: dict[str, int] = {}
+    for rival in rivals:
+        first = rival.compute()
+        say(f"{rival.label}: {first.seconds:.2f} s by the clock, {first.cpu:.2f} s of processors")
+        taken[rival.label] = [first] if first.seconds >= SLOW else []
+        left[rival.label] = calls if first.seconds < SLOW else 1 if first.seconds < VERY_SLOW else 0
+        rival.drop()
+    while any(left.values()):
+        for rival in rivals:
+            if left[rival.label]:
+                taken[rival.label].append(rival.compute())
+                rival.drop()
+                left[rival.label] -= 1
+    return [Measured.of(rival, taken[rival.label]) for rival in rivals]
