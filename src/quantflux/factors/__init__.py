@@ -1,6 +1,5 @@
 """Factors and their evaluation."""
 
-from quantflux.factors.classic import Choice, Factor, choose_factors
 from quantflux.factors.evaluation import (
     EvaluationPlan,
     Evaluator,
@@ -15,16 +14,13 @@ from quantflux.factors.inputs import adjustment, research_panel
 from quantflux.factors.universe import Industries, Market
 
 __all__ = [
-    "Choice",
     "EvaluationPlan",
     "Evaluator",
-    "Factor",
     "FactorReport",
     "Industries",
     "Market",
     "Verdict",
     "adjustment",
-    "choose_factors",
     "correlations",
     "evaluate_factor",
     "forward_returns",

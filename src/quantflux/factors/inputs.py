@@ -1,4 +1,4 @@
-"""What factors are computed from: daily bars and valuations as one panel of backward-adjusted prices."""
+"""Raw daily bars made comparable over dividends and splits, as evaluation and backtest need them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from quantflux.core.gaps import carried_forward
 from quantflux.core.panel import Panel
 
 _PRICES = ("open", "high", "low", "close")
-_BASICS = ("turnover_rate", "total_mv", "pb")
 
 
 def adjustment(raw: Panel) -> np.ndarray:
@@ -25,34 +24,15 @@ def adjustment(raw: Panel) -> np.ndarray:
     return np.nan_to_num(np.where(np.isnan(filled), first, filled), nan=1.0)
 
 
-def research_panel(raw: Panel, basic: Panel | None = None) -> Panel:
-    """Return the panel that factors are computed from.
+def research_panel(raw: Panel) -> Panel:
+    """Return bars with prices adjusted backward; volume and amount stay as they were traded.
 
     Parameters
     ----------
     raw : Panel
         Daily bars: `open`, `high`, `low`, `close`, `volume`, and `amount`, `adj_factor` where known.
-    basic : Panel, optional
-        Daily valuations: any of `turnover_rate` (percent), `total_mv` (yuan), `pb`.
-
-    Returns
-    -------
-    Panel
-        Prices adjusted backward; `volume` in shares as it was traded; `amount` and valuations only where the data
-        have them; `value_traded` in yuan: the amount, or else the typical price times volume.
     """
     factor = adjustment(raw)
-    fields = {name: raw[name] * factor for name in _PRICES} | {"volume": raw["volume"]}
-    has_amount = _has_numbers(raw, "amount")
-    if has_amount:
-        fields["amount"] = raw["amount"]
-    typical = (raw["high"] + raw["low"] + raw["close"]) / 3
-    fields["value_traded"] = raw["amount"] if has_amount else typical * raw["volume"]
-    if basic is not None:
-        aligned = basic.reindex(times=raw.times, symbols=raw.symbols)
-        fields |= {name: aligned[name] for name in _BASICS if _has_numbers(aligned, name)}
-    return Panel(raw.times, raw.symbols, fields)
-
-
-def _has_numbers(panel: Panel, name: str) -> bool:
-    return name in panel and not bool(np.isnan(panel[name]).all())
+    fields = {name: raw[name] * factor for name in _PRICES}
+    kept = {name: raw[name] for name in ("volume", "amount") if name in raw}
+    return Panel(raw.times, raw.symbols, fields | kept)

@@ -65,7 +65,7 @@ def bare(tmp_path: Path) -> Platform:
 
 def test_bare_bars_go_as_far_as_they_can(bare: Platform) -> None:
     with bare:
-        found = research(bare.data, "own", silent(), synthetic=False)
+        found = research(bare.data, bare.factors, "own", silent(), synthetic=False)
 
     assert {r.name for r in found.reports} == {
         "reversal_20",
@@ -86,7 +86,7 @@ def test_a_folder_without_bars_says_how_to_bring_some(tmp_path: Path) -> None:
         Platform.open(own_folder(Settings(), tmp_path)) as empty,
         pytest.raises(NotFound, match="data import FILE"),
     ):
-        research(empty.data, "empty", silent(), synthetic=False)
+        research(empty.data, empty.factors, "empty", silent(), synthetic=False)
 
 
 def test_too_few_names_cannot_be_compared(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_too_few_names_cannot_be_compared(tmp_path: Path) -> None:
         platform.data.write(DAILY, pa.concat_tables(market.daily_tables()))
 
         with pytest.raises(InvalidRequest, match="at least 10 symbols and 60 days, found 4 symbols"):
-            research(platform.data, "few", silent(), synthetic=False)
+            research(platform.data, platform.factors, "few", silent(), synthetic=False)
 
 
 def test_an_old_demonstration_is_replaced_and_marked(tmp_path: Path) -> None:

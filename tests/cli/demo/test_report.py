@@ -13,7 +13,7 @@ import pytest
 from quantflux.cli.demo.report import page_of, write_report
 from quantflux.cli.demo.report.texts import CHART_WORDS, FACTOR_NAMES, FACTOR_WORDS, NOTES
 from quantflux.cli.demo.results import Findings
-from quantflux.factors import classic
+from quantflux.factors.libraries import load_library
 from tests.pages.reading import Reader, palettes, strings
 
 
@@ -111,7 +111,7 @@ def test_it_is_written_where_it_was_asked_for(findings: Findings, tmp_path: Path
 
 
 def test_every_factor_has_a_name_and_words() -> None:
-    every = {value.name for value in vars(classic).values() if isinstance(value, classic.Factor)}
+    every = {factor.id for factor in load_library("classic")}
 
     assert every == set(FACTOR_NAMES) == set(FACTOR_WORDS)
     assert {f"factor_{name}" for name in every} < set(CHART_WORDS)

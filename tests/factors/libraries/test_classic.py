@@ -44,6 +44,8 @@ def panel() -> Panel:
     rng = np.random.default_rng(7)
     traded = np.where(np.isnan(bars["close"]), np.nan, 1.0)
     fields = dict(bars.fields)
+    fields["adj_factor"] = np.broadcast_to(rng.uniform(1, 9, bars.shape[1]), bars.shape).copy()
+    fields["amount"] = fields["amount"] / fields["adj_factor"]
     fields["turnover_rate"] = rng.lognormal(0, 0.5, bars.shape) * traded
     fields["total_mv"] = bars["cap"]
     # Valuations may be known on days without trade, and book value may be negative or nil.
