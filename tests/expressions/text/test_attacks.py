@@ -210,6 +210,14 @@ def test_named_expressions_cannot_add_up_to_more_nodes_than_the_limit() -> None:
     assert parse("+".join(list(names)[:40]), names=names).depth == 101 + 39
 
 
+def test_what_a_name_shares_is_counted_once() -> None:
+    doubled: Node = CLOSE
+    for _ in range(100):
+        doubled = doubled * doubled  # 2 ** 100 paths, 101 nodes
+
+    assert parse("x + 1", names={"x": doubled}).depth == 102
+
+
 @pytest.mark.parametrize("given", [None, 5, b"close", ["close"], CLOSE])
 def test_only_a_str_is_text(given: object) -> None:
     with pytest.raises(InvalidRequest, match="the text of an expression is a str, was "):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from quantflux.core.errors import InvalidRequest
 from quantflux.expressions import Constant, Field, Node, parse, to_text
 from quantflux.expressions import functions as fn
+from quantflux.expressions.arguments import Parameter
 from quantflux.expressions.nodes import OPERATORS, Family
 from quantflux.expressions.text import limits
 from quantflux.expressions.text.names import takes_any_number
@@ -168,6 +169,12 @@ def test_long_sums_need_no_nesting() -> None:
         node = node + float(k)
 
     assert "(" not in read_back(node)
+
+
+def test_what_must_be_given_comes_first_in_every_operator() -> None:
+    for operator in OPERATORS.values():
+        optional = [isinstance(a, Parameter) and a.default is not None for a in operator.arguments]
+        assert optional == sorted(optional), operator.name
 
 
 def test_operators_of_any_number_of_inputs_are_found() -> None:

@@ -131,24 +131,20 @@ def _call(node: Node, inputs: list[_Piece]) -> _Piece:
 
 
 def _arguments(node: Node, inputs: list[_Piece]) -> list[str]:
+    # What must be given comes first in every operator, so it is written by position and the rest by name.
     operands, numbers = iter(inputs), iter(node.parameters)
     values: dict[str, Scalar] = {}
     shown: list[str] = []
-    skipped = False
     for argument in node.arguments:
         if isinstance(argument, Input):
-            text = next(operands).text
-        else:
-            value = values[argument.name] = next(numbers)
-            default = argument.default
-            if default is not None:
-                usual = max(values[default], argument.low) if isinstance(default, str) else default
-                if value != usual:
-                    shown.append(f"{argument.name}={_number(value)}")
-                skipped = True
-                continue
-            text = _number(value)
-        shown.append(f"{argument.name}={text}" if skipped else text)
+            shown.append(next(operands).text)
+            continue
+        value = values[argument.name] = next(numbers)
+        default = argument.default
+        if default is None:
+            shown.append(_number(value))
+        elif value != (max(values[default], argument.low) if isinstance(default, str) else default):
+            shown.append(f"{argument.name}={_number(value)}")
     return shown
 
 
