@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import random
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from quantflux.expressions import functions as fn
 from quantflux.expressions.arguments import Parameter
 from quantflux.expressions.nodes import OPERATORS, Family
 from quantflux.expressions.text import limits
+from quantflux.expressions.text.layout import laid_out
 from quantflux.expressions.text.names import takes_any_number
 from tests.expressions.strategies import Shape, expressions, random_call, random_expression
 
@@ -200,6 +203,23 @@ def test_a_long_text_is_broken_where_it_is_loosest() -> None:
         "    / 3",
     ]
     assert to_text(node, width=20_000) == to_text(node)
+
+
+def test_the_deepest_text_is_broken_without_recursion() -> None:
+    node: Node = A
+    for _ in range(12):
+        node = fn.abs(B | (C & (A + (B * (C / (node - 1))))))
+
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 40)
+    try:
+        line = to_text(node)
+        text = laid_out(line, 40)
+        assert parse(line) is node
+    finally:
+        sys.setrecursionlimit(before)
+    assert text.count("\n") > 40 and text.split() == line.replace("(", "( ").replace(")", " )").split()
+    assert len(text) > limits.MAX_LENGTH and to_text(node, width=40) == line  # its indents make it too long
 
 
 def test_lines_are_as_short_as_the_longest_piece_allows() -> None:

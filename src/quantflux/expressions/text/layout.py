@@ -1,15 +1,33 @@
 """The text of an expression on several lines.
 
 A part that does not fit on its line is broken at its loosest operators, each of which begins a line; a call without
-such is broken at its arguments. White space has no meaning, so the text reads back as it was.
+such is broken at its arguments. White space has no meaning, so the text reads back as it was. Parts that wait to be
+written are on a list, not in recursion, as in the parser.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from quantflux.expressions.text.grammar import INFIX, Binds
 from quantflux.expressions.text.tokens import Kind, Token, tokenize
 
 INDENT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some tokens, `first` to `last`, that are to be written, and what stands before and behind them.
+
+    The first line is indented by `indent`, those that follow it by `below`.
+    """
+
+    first: int
+    last: int
+    indent: int = 0
+    below: int = 0
+    before: str = ""
+    behind: str = ""
 
 
 def laid_out(text: str, width: int) -> str:
@@ -27,47 +45,47 @@ def laid_out(text: str, width: int) -> str:
     + delta(close, 5)
     """
     tokens = tokenize(text)[:-1]
-    return "\n".join(_lines(text, tokens, 0, len(tokens), 0, width))
+    lines: list[str] = []
+    waiting = [_Part(0, len(tokens))]
+    while waiting:
+        part = waiting.pop()
+        flat = text[tokens[part.first].start : tokens[part.last - 1].stop] if part.last > part.first else ""
+        line = " " * part.indent + part.before + flat + part.behind
+        broken = _broken(text, tokens, part) if len(line) > width else []
+        if broken:
+            waiting += reversed(broken)
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
-def _lines(text: str, tokens: list[Token], first: int, last: int, indent: int, width: int) -> list[str]:
-    # Recursion is as deep as the brackets, which the parser and the printer bound.
-    margin = " " * indent
-    flat = text[tokens[first].start : tokens[last - 1].stop]
-    if indent + len(flat) <= width:
-        return [margin + flat]
-    cuts = _cuts(tokens, first, last)
+def _broken(text: str, tokens: list[Token], part: _Part) -> list[_Part]:
+    cuts = _cuts(tokens, part.first, part.last)
     if cuts:
-        pieces = zip([first - 1, *cuts], [*cuts, last], strict=True)
-        return [
-            line for cut, stop in pieces for line in _piece(text, tokens, cut, stop, indent, width, first)
-        ]
-    opening = next((i for i in range(first, last) if tokens[i].text == "("), None)
+        return _operands(tokens, part, cuts)
+    opening = next((i for i in range(part.first, part.last) if tokens[i].text == "("), None)
     if opening is None:
-        return [margin + flat]
-    head = margin + text[tokens[first].start : tokens[opening].stop]
-    arguments: list[str] = []
-    begin = opening + 1
-    for comma in [*_commas(tokens, begin, last), last - 1]:
-        argument = _lines(text, tokens, begin, comma, indent + INDENT, width - 1)
-        argument[-1] += "," if tokens[comma].text == "," else ""
-        short = len(argument) == 1 and arguments and len(arguments[-1]) + len(argument[0]) - indent <= width
-        if short and tokens[begin - 2].text != ")":
-            arguments[-1] += " " + argument.pop().lstrip()
-        arguments += argument
-        begin = comma + 1
-    return [head, *arguments, margin + ")"]
+        return []
+    name = text[tokens[part.first].start : tokens[opening].stop]
+    head = _Part(part.first, part.first, part.indent, part.indent, part.before + name)
+    inner = part.below + INDENT
+    arguments = [
+        _Part(first, last, inner, inner, "", "," if last < part.last - 1 else "")
+        for first, last in _groups(tokens, opening + 1, part.last - 1)
+    ]
+    return [head, *arguments, _Part(part.last, part.last, part.below, part.below, ")" + part.behind)]
 
 
-def _piece(
-    text: str, tokens: list[Token], cut: int, stop: int, indent: int, width: int, first: int
-) -> list[str]:
-    # The lines of what follows the operator at `cut`, which stands before them; those of what binds tighter go deeper.
-    begin = cut + 1
-    symbol = f"{tokens[cut].text} " if begin > first else ""
-    deeper = INDENT if _cuts(tokens, begin, stop) else 0
-    head, *rest = _lines(text, tokens, begin, stop, indent + deeper, width - len(symbol))
-    return [" " * indent + symbol + head.lstrip(), *rest]
+def _operands(tokens: list[Token], part: _Part, cuts: list[int]) -> list[_Part]:
+    # The operator stands before the operand on its right; the lines of an operand that is itself broken go deeper.
+    parts = []
+    for cut, last in zip([part.first - 1, *cuts], [*cuts, part.last], strict=True):
+        begins = cut < part.first
+        indent = part.indent if begins else part.below
+        below = part.below + (INDENT if _cuts(tokens, cut + 1, last) else 0)
+        before = part.before if begins else f"{tokens[cut].text} "
+        parts.append(_Part(cut + 1, last, indent, below, before, part.behind if last == part.last else ""))
+    return parts
 
 
 def _cuts(tokens: list[Token], first: int, last: int) -> list[int]:
@@ -87,10 +105,23 @@ def _ends_operand(token: Token) -> bool:
     return token.kind is not Kind.SYMBOL or token.text == ")"
 
 
-def _commas(tokens: list[Token], first: int, last: int) -> list[int]:
-    found, depth = [], 0
-    for i in range(first, last - 1):
+def _groups(tokens: list[Token], first: int, last: int) -> list[tuple[int, int]]:
+    # The arguments of a call; names and numbers that stand side by side share a line.
+    ends, depth = [], 0
+    for i in range(first, last):
         depth += (tokens[i].text == "(") - (tokens[i].text == ")")
         if depth == 0 and tokens[i].text == ",":
-            found.append(i)
-    return found
+            ends.append(i)
+    groups: list[tuple[int, int]] = []
+    for begin, end in zip([first, *(i + 1 for i in ends)], [*ends, last], strict=True):
+        plain = end - begin == 1 or (end - begin == 3 and tokens[begin + 1].text == "=")
+        if plain and groups and _plain_end(tokens, groups[-1]):
+            groups[-1] = (groups[-1][0], end)
+        else:
+            groups.append((begin, end))
+    return groups
+
+
+def _plain_end(tokens: list[Token], group: tuple[int, int]) -> bool:
+    begin, end = group
+    return end - begin == 1 or (end - begin > 2 and tokens[end - 2].text in {",", "="})

@@ -44,7 +44,8 @@ def to_text(node: Node, *, width: int | None = None) -> str:
     ----------
     node : Node
     width : int, optional
-        Break the text into lines of about so many characters where it is longer. On one line if it is not given.
+        Break the text into lines of about so many characters where it is longer. On one line if it is not given, or
+        if the indents would make the text too long to be read.
 
     Returns
     -------
@@ -78,7 +79,10 @@ def to_text(node: Node, *, width: int | None = None) -> str:
             )
         pieces[part] = piece
     text = pieces[node].text
-    return text if width is None or len(text) <= width else laid_out(text, width)
+    if width is None or len(text) <= width:
+        return text
+    lines = laid_out(text, width)
+    return lines if len(lines) <= limits.MAX_LENGTH else text
 
 
 def _piece(node: Node, inputs: list[_Piece]) -> _Piece:
