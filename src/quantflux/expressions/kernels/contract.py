@@ -14,7 +14,8 @@ A kernel is called as ::
 The promises, tested for every kernel:
 
 1. **Any chunking gives the same bits.** Sums are rebuilt from the past at absolute row numbers that are multiples of
-   `anchor_period`, never at the start of a chunk, and each symbol's arithmetic does not depend on its neighbours.
+   `anchor_period`, or where the symbol's own numbers ask for it, never at the start of a chunk, and each symbol's
+   arithmetic does not depend on its neighbours.
 2. **Nothing comes from nothing.** As long as all its inputs have been NaN, a symbol's outputs are NaN and its state is
    as it started, so that a symbol that is listed later needs no history.
 3. NaN is skipped. A window with fewer than `least` numbers gives NaN. No output is infinite unless an input is.
@@ -83,7 +84,9 @@ class Kernel:
 
 @register_jitable
 def anchor_period(window: int) -> int:
-    """Return after how many rows running sums over a window are rebuilt: 128, more for long windows. Kernels may call it.
+    """Return after how many rows running sums over a window are rebuilt: 128, more for long windows.
+
+    Compiled code may call it.
 
     Examples
     --------
