@@ -94,6 +94,7 @@ class Platform:
         """
         self.settings = settings
         self.data = self._door(settings)
+        self.__dict__.pop("factors", None)  # what is built next reads through the new door
 
     def _door(self, settings: Settings) -> DataAccessLayer:
         limits = Limits(settings.queries.max_symbols, settings.queries.max_cells)
@@ -111,7 +112,13 @@ class Platform:
         return FactorEngine(
             self.data,
             FactorRegistry(folder / "definitions.db", self.clock),
-            ValueKeeper(self.data, folder / "values", threads=threads),
+            ValueKeeper(
+                self.data,
+                folder / "values",
+                source=_place(self.settings),
+                threads=threads,
+                max_bytes=wanted.max_bytes,
+            ),
             threads=threads,
             max_memory=wanted.max_memory_bytes,
         )
@@ -164,8 +171,9 @@ def quality_directory(settings: Settings) -> Path:
 
 
 def _place(settings: Settings) -> str:
-    """Say where the truth lives, so that panels of another place are never taken for its own."""
+    """Say where the truth lives, so that what was made from another place is never taken for its own."""
     places: dict[str, Callable[[], str]] = {
+        "memory": lambda: "",
         "columnar": lambda: str(settings.columnar_directory.absolute()),
         "influxdb": lambda: _influx_place(settings.store.influxdb),
         "mysql": lambda: (

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from quantflux.config import Settings
     from quantflux.core.panel import Panel
     from quantflux.expressions.program.quote import Quote
-    from quantflux.factors.stored import Decision
-    from quantflux.factors.stored.keeper import Hooks
+    from quantflux.factors.stored import Decision, Hooks
 
 NamesArgument = Annotated[
     list[str], typer.Argument(metavar="NAME...", help="Factors or libraries, such as alpha158 or ROC20.")
@@ -151,7 +150,7 @@ def bytes_of(text: str) -> int:
 @contextmanager
 def told() -> Iterator[Hooks]:
     """Show a quote, then bars while kernels compile and rows are computed."""
-    from quantflux.factors.stored.keeper import Hooks
+    from quantflux.factors.stored import Hooks
 
     with progress_bars() as bars:
         compiling = bars.add_task("compiling kernels", total=None, visible=False)

@@ -42,6 +42,12 @@ class FactorSettings(Section):
         "Where users' definitions and computed values are kept; the values can be deleted at any time.",
         valid="a path; empty: the folder `factors` in data_dir",
     )
+    max_bytes: int = setting(
+        20_000_000_000,
+        "Most disk space that values may take; those used longest ago go first.",
+        unit="bytes",
+        ge=10_000_000,
+    )
     threads: int = setting(0, "Threads of a computation; 0 means one for each processor.", ge=0, le=1024)
     max_memory_bytes: int = setting(
         3_000_000_000,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ import pyarrow as pa
 from quantflux.core.errors import InvalidRequest, NotFound
 from quantflux.core.panel import Panel
 from quantflux.data.access import DataAccessLayer
-from quantflux.data.contract import WriteReceipt, day_of
+from quantflux.data.contract import Query, WriteReceipt, day_of
 from quantflux.data.request import WhenLike, parse_symbols, parse_when
-from quantflux.data.schema import FACTOR_VALUES
+from quantflux.data.schema import DAILY, FACTOR_VALUES
 from quantflux.expressions.kernels.row_ranks import ROW_RANK
 from quantflux.expressions.kernels.rows import ROW_ZSCORE, run_rows
 from quantflux.expressions.nodes import OPERATORS, Field, Node
@@ -26,15 +27,13 @@ from quantflux.expressions.program.flow import PanelSource
 from quantflux.expressions.program.program import Program
 from quantflux.expressions.program.quote import Quote, left_of, quote
 from quantflux.expressions.program.run import run
-from quantflux.factors.definition import FactorDefinition
 from quantflux.factors.fields import load_fields
-from quantflux.factors.parquet import CELL_BYTES, ParquetSink
+from quantflux.factors.parquet import CELL_BYTES, ParquetSink, check_target
 from quantflux.factors.registry import FactorRegistry
-from quantflux.factors.stored import Decision, ValueKeeper
-from quantflux.factors.stored.folder import Meta
-from quantflux.factors.stored.keeper import Hooks, Update
+from quantflux.factors.stored import Decision, Hooks, Meta, StoredValues, Update, ValueKeeper
 
-_SAVED_DAYS = 20  # days of values in one write to the store
+_ITEM = 4  # bytes of a value
+_SAVED_ROWS = 1_000_000  # of one write to the store, or a day's if that has more
 
 
 class FactorEngine:
@@ -91,12 +90,14 @@ class FactorEngine:
         -------
         pyarrow.Table
             symbol, trade_date, factor_id, value, percentile_rank (0 to 100), z_score; one row for each value there
-            is, sorted by factor and symbol.
+            is, in the order of the factors and then of the symbols.
 
         Raises
         ------
         NotFound
             If nothing traded on that day, or a factor is unknown.
+        UnknownSymbol
+            If a symbol never had a bar.
         InvalidRequest
             If no day is given.
         """
@@ -104,12 +105,14 @@ class FactorEngine:
         if when is None:
             raise InvalidRequest("calculate needs a trade_date")
         day = day_of(when)
-        chosen = self.registry.select(factors)
-        panel = self.compute(factors, day, day)
-        if len(panel) == 0:
-            raise NotFound(f"there are no bars on {day}, so no factor has a value then")
         wanted = parse_symbols(symbols, self._data.limits)
-        return _long_table(panel, [f.id for f in chosen], None if wanted is None else set(wanted))
+        stored = self._values(factors)
+        rows = stored.rows(day, day)
+        if rows.start == rows.stop:
+            raise NotFound(_no_bars_on(day, stored))
+        if wanted is not None:
+            stored.check_symbols(wanted)
+        return _long_table(stored.panel(rows), wanted)
 
     def compute(
         self,
@@ -125,18 +128,36 @@ class FactorEngine:
         Returns
         -------
         Panel
-            float32, one field a factor; NaN where the symbol did not trade or the value does not exist.
+            float32, one field a factor; NaN where the symbol did not trade or the value does not exist. Columns are
+            the symbols asked for, sorted, or all that ever had a bar.
+
+        Raises
+        ------
+        UnknownSymbol
+            If a symbol never had a bar.
+        InvalidRequest
+            If the answer, or the computation, does not fit into `max_memory`.
         """
-        expressions = self.expressions(factors)
-        self._keeper.update(expressions, max_memory=self._max_memory, hooks=hooks)
-        low, high = parse_when(start, "start"), parse_when(end, "end")
-        return self._keeper.values(
-            expressions,
-            list(expressions),
-            None if low is None else day_of(low),
-            None if high is None else day_of(high),
-            parse_symbols(symbols, self._data.limits),
-        )
+        span = _span(start, end)
+        wanted = parse_symbols(symbols, self._data.limits)
+        stored = self._values(factors, hooks)
+        rows = stored.rows(*span)
+        self._check_fits(stored, rows, len(stored.symbols if wanted is None else wanted))
+        return stored.panel(rows, wanted)
+
+    def last_day(
+        self,
+        factors: Sequence[str],
+        start: WhenLike = None,
+        end: WhenLike = None,
+        symbols: Sequence[str] | None = None,
+    ) -> Panel:
+        """Return what `compute` does for the last day alone; no row if the span has no day."""
+        span = _span(start, end)
+        wanted = parse_symbols(symbols, self._data.limits)
+        stored = self._values(factors)
+        rows = stored.rows(*span)
+        return stored.panel(slice(max(rows.stop - 1, rows.start), rows.stop), wanted)
 
     def update(self, factors: Sequence[str], *, hooks: Hooks | None = None) -> Update:
         """Bring stored values up to date, and say what that took."""
@@ -163,18 +184,20 @@ class FactorEngine:
         Days that are there already are replaced. A write that fails leaves whole days written, the earlier ones first;
         saving again is harmless.
         """
-        panel = self.compute(factors, start, end, hooks=hooks)
+        span = _span(start, end)
+        stored = self._values(factors, hooks)
+        rows = stored.rows(*span)
+        step = max(_SAVED_ROWS // (len(stored.names) * len(stored.symbols)), 1)
         written: list[WriteReceipt] = []
-        for first in range(0, len(panel), _SAVED_DAYS):
-            days = panel.times[first : first + _SAVED_DAYS]
-            table = _long_table(panel.select(start=days[0], end=days[-1]), list(panel), None)
+        for first in range(rows.start, rows.stop, step):
+            table = _long_table(stored.panel(slice(first, min(first + step, rows.stop))))
             if table.num_rows:
                 written.append(self._data.write(FACTOR_VALUES, table))
         spans = [receipt.span for receipt in written if receipt.span is not None]
         if not spans:
             return None
-        rows = sum(receipt.rows for receipt in written)
-        return WriteReceipt(FACTOR_VALUES.name, written[-1].version, rows, spans[0] | spans[-1])
+        count = sum(receipt.rows for receipt in written)
+        return WriteReceipt(FACTOR_VALUES.name, written[-1].version, count, spans[0] | spans[-1])
 
     def export(
         self,
@@ -188,16 +211,18 @@ class FactorEngine:
         """Compute factors straight into a Parquet file, storing nothing, and return its rows.
 
         Memory stays within `max_memory` however large the file becomes. With `start`, days before it are computed, as
-        the windows need them, but not written.
+        the windows need them, but not written. A file of that name is replaced.
         """
         told = hooks or Hooks()
+        low, _ = _span(start, end)
+        check_target(path)
         expressions = self.expressions(factors)
         program = Program(expressions)
-        panel = load_fields(self._data, {*program.fields, "close"}, end=end).panel
+        panel = load_fields(self._data, program.fields, end=end).panel
         estimate = self._quote(program, panel, CELL_BYTES)
         told.quoted(estimate)
         program.compile(told.compiled)
-        first = panel.rows_between(start, None).start
+        first = panel.rows_between(low).start
         with ParquetSink(path, list(expressions), panel, estimate.shape.chunk, first) as sink:
             run(
                 program,
@@ -212,15 +237,26 @@ class FactorEngine:
     def quote(self, factors: Sequence[str]) -> Quote:
         """Say what computing factors over everything takes, without doing it."""
         program = Program(self.expressions(factors))
-        return self._quote(program, load_fields(self._data, program.fields).panel, 4)
+        return self._quote(program, load_fields(self._data, program.fields).panel, _ITEM)
 
     def expressions(self, factors: Sequence[str]) -> dict[str, Node]:
         """Return the expressions of factors by id, missing where the symbol did not trade."""
-        return {f.id: self._masked(f) for f in self.registry.select(factors)}
+        traded = Field("close")
+        return {f.id: OPERATORS["mask"](f.node, traded) for f in self.registry.select(factors)}
 
-    @staticmethod
-    def _masked(factor: FactorDefinition) -> Node:
-        return OPERATORS["mask"](factor.node, Field("close"))
+    def _values(self, factors: Sequence[str], hooks: Hooks | None = None) -> StoredValues:
+        return self._keeper.values(self.expressions(factors), max_memory=self._max_memory, hooks=hooks)
+
+    def _check_fits(self, stored: StoredValues, rows: slice, symbols: int) -> None:
+        """Refuse an answer that is larger than the memory that is left."""
+        needed = _ITEM * len(stored.names) * (rows.stop - rows.start) * symbols
+        left = left_of(self._max_memory)
+        if left is not None and needed > left:
+            raise InvalidRequest(
+                f"{len(stored.names)} factors x {rows.stop - rows.start:,} days x {symbols:,} symbols are "
+                f"{needed / 1e6:,.0f} MB, {max(left, 0) / 1e6:,.0f} MB are left of factors.max_memory_bytes; ask for "
+                "fewer at once, or export them to a file"
+            )
 
     def _quote(self, program: Program, panel: Panel, cell_bytes: int) -> Quote:
         rows, columns = panel.shape
@@ -234,13 +270,24 @@ class FactorEngine:
         )
 
 
-def _long_table(panel: Panel, names: Sequence[str], symbols: set[str] | None) -> pa.Table:
-    """Return values with ranks and z-scores as rows of `factor_values`."""
+def _span(start: WhenLike, end: WhenLike) -> tuple[date | None, date | None]:
+    """Return the first and last day asked for; refuse spans that are no spans."""
+    low, high = Query(DAILY, None, parse_when(start, "start"), parse_when(end, "end")).bounds
+    return None if low is None else day_of(low), None if high is None else day_of(high)
+
+
+def _no_bars_on(day: date, stored: StoredValues) -> str:
+    row = stored.rows(day).start
+    around = " and ".join(str(near) for near in stored.days[max(row - 1, 0) : row + 1])
+    return f"there are no bars on {day}, so no factor has a value then; nearest: {around}"
+
+
+def _long_table(panel: Panel, symbols: Sequence[str] | None = None) -> pa.Table:
+    """Return values with ranks and z-scores among all symbols of the panel; rows for some symbols, or for all."""
     keep = np.ones(panel.shape[1], dtype=bool)
     if symbols is not None:
-        keep = np.array([s in symbols for s in panel.symbols.tolist()], dtype=bool)
-    parts = [_rows_of(name, panel, keep) for name in names]
-    return pa.concat_tables(parts).cast(FACTOR_VALUES.schema)
+        keep = np.isin(panel.symbols, np.array(symbols, dtype=np.str_))
+    return pa.concat_tables([_rows_of(name, panel, keep) for name in panel]).cast(FACTOR_VALUES.schema)
 
 
 def _rows_of(name: str, panel: Panel, keep: np.ndarray) -> pa.Table:
@@ -251,10 +298,10 @@ def _rows_of(name: str, panel: Panel, keep: np.ndarray) -> pa.Table:
         "z_score": run_rows(ROW_ZSCORE, values),
     }
     column, row = np.nonzero((~np.isnan(values) & keep).T)
-    there = {label: array[row, column] for label, array in numbers.items()}
     key = {
-        "symbol": pa.array(panel.symbols[column].tolist(), pa.string()),
+        "symbol": pa.array(panel.symbols.tolist(), pa.string()).take(pa.array(column)),
         "trade_date": pa.array(panel.times.astype("datetime64[D]")[row]),
-        "factor_id": pa.array([name] * len(row), pa.string()),
+        "factor_id": pa.repeat(pa.scalar(name), len(row)),
     }
-    return pa.table(key | {label: pa.array(array, from_pandas=True) for label, array in there.items()})
+    told = {label: pa.array(array[row, column], from_pandas=True) for label, array in numbers.items()}
+    return pa.table(key | told)

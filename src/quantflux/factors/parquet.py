@@ -7,6 +7,7 @@ complete.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +19,16 @@ import pyarrow.parquet as pq
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.panel import Panel
 
-
 CELL_BYTES = 10
 """Memory for each value of a chunk: where it arrives, its copy without gaps, and a column's encoding."""
+
+
+def check_target(path: Path) -> None:
+    """Refuse a path that cannot become a Parquet file."""
+    if path.suffix != ".parquet":
+        raise InvalidRequest(f"the file must end in .parquet, was asked for {path.name}")
+    if not path.parent.is_dir() or path.is_dir():
+        raise InvalidRequest(f"{path} must be a file in a folder that exists")
 
 
 class ParquetSink:
@@ -41,10 +49,7 @@ class ParquetSink:
     """
 
     def __init__(self, path: Path, names: Sequence[str], panel: Panel, chunk: int, skip: int = 0) -> None:
-        if path.suffix != ".parquet":
-            raise InvalidRequest(f"the file must end in .parquet, was asked for {path.name}")
-        if not path.parent.is_dir():
-            raise InvalidRequest(f"{path} must be a file in a folder that exists")
+        check_target(path)
         self._path = path
         self._partial = path.with_name(path.name + ".part")
         self._days = panel.times
@@ -72,9 +77,12 @@ class ParquetSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._writer.close()
             if kind is None:
+                self._writer.close()
                 self._partial.replace(self._path)
+            else:
+                with suppress(OSError):  # what went wrong first is what counts
+                    self._writer.close()
         finally:
             self._partial.unlink(missing_ok=True)
 
@@ -87,6 +95,8 @@ class ParquetSink:
         there = ~np.isnan(self._close[first : first + rows])
         there[: max(self._skip - first, 0)] = False
         traded = np.flatnonzero(there.ravel())
+        if not len(traded):
+            return
         day, symbol = np.divmod(traded, self._buffer.shape[2])
         columns = [
             pa.array(self._days[first : first + rows].astype("datetime64[D]")[day]),
@@ -97,5 +107,5 @@ class ParquetSink:
             flat = values[:rows].reshape(-1)
             columns.append(pa.array(flat if whole else flat[traded], from_pandas=True))
         # A table, not a batch: of a batch the writer keeps the whole encoded row group in memory.
-        self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=len(traded) or None)
+        self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=len(traded))
         self.rows += len(traded)

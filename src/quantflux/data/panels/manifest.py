@@ -7,19 +7,19 @@ so a reader sees the old list or the new one. Whoever changes it holds the folde
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from quantflux.core.folder_lock import folder_lock
 from quantflux.data.panels.segment import META
 
 FORMAT = 1
-MANIFEST, LOCK = "manifest.json", ".lock"
+MANIFEST = "manifest.json"
 
 
 class State(StrEnum):
@@ -109,31 +109,6 @@ class DatasetFolder:
         with contextlib.suppress(OSError):
             os.utime(self.path / folder / META)
 
-    @contextlib.contextmanager
-    def lock(self, *, wait: bool = True) -> Iterator[bool]:
-        """Hold the folder against every other process; yields False if `wait` is off and another holds it.
-
-        The folder may be deleted at any time, the lock file with it; a lock on a file that is no longer there
-        protects nothing, so it is taken again.
-        """
-        while True:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-            try:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-                except BlockingIOError:
-                    yield False
-                    return
-                if self._still_there(handle):
-                    yield True
-                    return
-            finally:
-                os.close(handle)
-
-    def _still_there(self, handle: int) -> bool:
-        try:
-            there = (self.path / LOCK).stat()
-        except FileNotFoundError:
-            return False
-        return there.st_ino == os.fstat(handle).st_ino
+    def lock(self, *, wait: bool = True) -> contextlib.AbstractContextManager[bool]:
+        """Hold the folder; see `folder_lock`."""
+        return folder_lock(self.path, wait=wait)

@@ -7,5 +7,6 @@
 from quantflux.factors.fields.availability import available_fields
 from quantflux.factors.fields.catalogue import Field, catalogue, field_named
 from quantflux.factors.fields.loading import FieldSet, load_fields
+from quantflux.factors.fields.prices import StandIns
 
-__all__ = ["Field", "FieldSet", "available_fields", "catalogue", "field_named", "load_fields"]
+__all__ = ["Field", "FieldSet", "StandIns", "available_fields", "catalogue", "field_named", "load_fields"]

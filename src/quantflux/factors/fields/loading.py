@@ -35,7 +35,7 @@ from quantflux.factors.fields.catalogue import (
 )
 from quantflux.factors.fields.daily import Axes, DailyColumns
 from quantflux.factors.fields.industry import industries
-from quantflux.factors.fields.prices import Prices
+from quantflux.factors.fields.prices import Prices, StandIns
 from quantflux.factors.fields.statements import REPORT_TYPES, ReportHistory
 
 _ATTEMPTS = 3
@@ -55,12 +55,15 @@ class FieldSet:
         The version of each dataset that was read.
     labels : mapping of str to tuple of str
         For fields of codes, the names behind them: `labels["industry"][code]`.
+    stand_ins : StandIns
+        What was taken for data that no day has.
     """
 
     panel: Panel
     notes: tuple[str, ...]
     dataset_versions: Mapping[str, int]
     labels: Mapping[str, tuple[str, ...]]
+    stand_ins: StandIns
 
 
 def load_fields(
@@ -115,7 +118,7 @@ def load_fields(
         loader = _Loader(data, fields, wanted, span)
         panel = loader.panel()
         if versions == {name: _version(data, source) for name, source in sources.items()}:
-            return FieldSet(panel, tuple(loader.notes), versions, loader.labels)
+            return FieldSet(panel, tuple(loader.notes), versions, loader.labels, loader.stand_ins)
     raise VersionConflict(
         f"{', '.join(sources)} were written to during each of {_ATTEMPTS} attempts to read them; try again later"
     )
@@ -212,6 +215,11 @@ class _Loader:
     @cached_property
     def _prices(self) -> Prices:
         return Prices(self._data, self._daily[DAILY.name], self.axes, self._span, self.notes)
+
+    @property
+    def stand_ins(self) -> StandIns:
+        """What was taken for data that no day has, to be asked when the panel is there."""
+        return self._prices.stand_ins if "_prices" in self.__dict__ else StandIns()
 
     def _industry(self) -> np.ndarray:
         rows = self._data.store.read(Query(INSTRUMENTS, columns=Industry().columns))

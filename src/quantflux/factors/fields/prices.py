@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +12,25 @@ from quantflux.data.adjustment import FACTOR
 from quantflux.data.contract import Span
 from quantflux.data.schema import DAILY
 from quantflux.factors.fields.daily import Axes, DailyColumns, columns_with_values, symbols_with_values
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """What was taken for data of which no day has any.
+
+    That is asked of all days at once, whichever are loaded: the first row with such data, on whatever day, changes
+    the values of every day.
+
+    Attributes
+    ----------
+    unadjusted : tuple of str
+        Of the symbols loaded, those without any `adj_factor`: their prices count as adjusted already.
+    typical_price : bool
+        Whether no bar has an amount, so that `vwap` is the typical price.
+    """
+
+    unadjusted: tuple[str, ...] = ()
+    typical_price: bool = False
 
 
 class Prices:
@@ -26,12 +46,18 @@ class Prices:
         What `bars` covers.
     notes : list of str
         Takes what a reader of the prices should know.
+
+    Attributes
+    ----------
+    stand_ins : StandIns
+        Of the prices that were asked for so far.
     """
 
     def __init__(
         self, data: DataAccessLayer, bars: DailyColumns, axes: Axes, span: Span, notes: list[str]
     ) -> None:
         self._data, self._bars, self._axes, self._span, self._notes = data, bars, axes, span, notes
+        self.stand_ins = StandIns()
 
     def _raw(self, column: str) -> np.ndarray:
         return self._bars.lay(column, self._axes)
@@ -49,6 +75,7 @@ class Prices:
         """
         price = self._raw("amount")
         if np.isnan(price).all() and not columns_with_values(self._data, DAILY, ["amount"]):
+            self.stand_ins = replace(self.stand_ins, typical_price=True)
             self._notes.append("the bars hold no amount: vwap is the typical price (high + low + close) / 3")
             price = self._raw("high")
             price += self._raw("low")
@@ -76,6 +103,7 @@ class Prices:
         never = bare & ~np.isin(symbols, sorted(elsewhere))
         factor[:, never] = 1.0
         if never.any():
+            self.stand_ins = replace(self.stand_ins, unadjusted=tuple(symbols[never].tolist()))
             self._notes.append(f"{_some(symbols[never])}: no adj_factor, so prices count as adjusted already")
         gaps = np.isnan(factor)
         gaps &= ~np.isnan(self._raw("close"))

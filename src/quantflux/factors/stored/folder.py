@@ -1,38 +1,50 @@
 """The files of one set of factors that were computed together.
 
-``meta.json`` says what is there and is replaced whole; everything else is only ever added, so a reader sees the old
-values or the new ones. Values lie in segments: runs of rows with one symbol axis, each a file of float32 numbers,
-row by row, factor by factor (rows x factors x symbols), so that a day more is appended. Rows beyond what
-``meta.json`` counts are what a killed writer left, and are overwritten. States are files named by their rows.
+``meta.json`` says what is there and is replaced whole; what it names is never changed, only added to, so a reader sees
+the old values or the new ones. Values lie in segments: runs of rows, each a file of float32 numbers, row by row,
+factor by factor (rows x factors x columns). A symbol has the same column in every segment. Columns are given out in
+the order in which symbols arrive, and a segment has some to spare, so that a day more is appended even when a symbol
+is listed on it. Rows beyond what ``meta.json`` counts are what a killed writer left.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from quantflux.core.errors import StoreCorrupt
+from quantflux.core.folder_lock import LOCK
 from quantflux.expressions.program.state import State
+from quantflux.factors.fields import StandIns
 
-FORMAT = 1
-META, LOCK = "meta.json", ".lock"
-_ITEM = 4
+FORMAT = 2
+META = "meta.json"
+ITEM = 4
+"""Bytes of a value."""
 
 
 @dataclass(frozen=True)
 class SegmentEntry:
-    """One segment: its file, its symbols, and how many of its rows count."""
+    """One segment: its file, how many of its rows count, and its columns, spare ones included."""
 
     name: str
     rows: int
-    symbols: tuple[str, ...]
+    columns: int
+
+
+@dataclass(frozen=True)
+class StateEntry:
+    """One state: its file, after how many rows it is, and how many symbols had arrived."""
+
+    name: str
+    rows: int
+    symbols: int
 
 
 @dataclass(frozen=True)
@@ -41,213 +53,178 @@ class Meta:
 
     Attributes
     ----------
-    program : str
-        Digest of the program whose states these are.
-    names, texts, digests : tuple of str
+    engine : str
+        What computed the values: digest of the program whose states these are, and release of quantflux.
+    names : tuple of str
         The factors, in the order of the values.
-    versions : mapping of str to [identity, version]
+    symbols : tuple of str
+        In the order of their columns.
+    versions : mapping of str to (identity, version)
         The datasets that the values reflect.
     days : tuple of int
         Of the rows, as days since 1970.
     segments : tuple of SegmentEntry
-    states : tuple of int
-        After how many rows a state is kept.
-    last_row : int
-        Checksum of what the fields were on the last day.
+    states : tuple of StateEntry
+        By rows; the last one is after the last row.
+    stand_ins : StandIns
+        What the fields took for data that no day had.
     reason : str
         Why the last computation took the course it took.
     """
 
-    program: str
+    engine: str
     names: tuple[str, ...]
-    texts: tuple[str, ...]
-    digests: tuple[str, ...]
-    versions: dict[str, tuple[str, int]] = field(default_factory=dict)
+    symbols: tuple[str, ...] = ()
+    versions: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     days: tuple[int, ...] = ()
     segments: tuple[SegmentEntry, ...] = ()
-    states: tuple[int, ...] = ()
-    last_row: int = 0
+    states: tuple[StateEntry, ...] = ()
+    stand_ins: StandIns = field(default_factory=StandIns)
     reason: str = ""
 
     def encode(self) -> bytes:
         """Return it as JSON, sealed with a checksum."""
-        body: dict[str, Any] = {"format": FORMAT} | {
-            k: v for k, v in self.__dict__.items() if k != "segments"
-        }
-        body["segments"] = [[s.name, s.rows, list(s.symbols)] for s in self.segments]
-        raw = json.dumps(body, separators=(",", ":")).encode()
+        raw = json.dumps({"format": FORMAT} | asdict(self), separators=(",", ":")).encode()
         return b"%08x\n" % zlib.crc32(raw) + raw
 
     @classmethod
     def decode(cls, raw: bytes) -> Meta | None:
-        """Read what `encode` wrote; None if it is torn or of another format."""
+        """Read what `encode` wrote; None if it is of another format.
+
+        Raises
+        ------
+        ValueError
+            If it is torn.
+        """
         seal, _, body = raw.partition(b"\n")
         if seal != b"%08x" % zlib.crc32(body):
-            return None
+            raise ValueError("it fails its checksum")
         told = json.loads(body)
         if told.pop("format") != FORMAT:
             return None
-        segments = tuple(SegmentEntry(n, r, tuple(s)) for n, r, s in told.pop("segments"))
-        versions = {k: (str(v[0]), int(v[1])) for k, v in told.pop("versions").items()}
+        stand_ins = told.pop("stand_ins")
         return cls(
-            program=told.pop("program"),
-            versions=versions,
-            segments=segments,
-            last_row=told.pop("last_row"),
-            reason=told.pop("reason"),
-            **{k: tuple(v) for k, v in told.items()},
+            engine=told["engine"],
+            names=tuple(told["names"]),
+            symbols=tuple(told["symbols"]),
+            versions={name: (identity, version) for name, (identity, version) in told["versions"].items()},
+            days=tuple(told["days"]),
+            segments=tuple(SegmentEntry(**entry) for entry in told["segments"]),
+            states=tuple(StateEntry(**entry) for entry in told["states"]),
+            stand_ins=StandIns(tuple(stand_ins["unadjusted"]), stand_ins["typical_price"]),
+            reason=told["reason"],
         )
 
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """Every symbol of any segment, sorted."""
-        return tuple(sorted({s for entry in self.segments for s in entry.symbols}))
-
-    def cut(self, rows: int) -> Meta:
-        """Return it with the first rows alone."""
-        kept, left = [], rows
+    def cut(self, state: StateEntry) -> Meta:
+        """Return it with the rows before one of its states alone."""
+        segments, left = [], state.rows
         for entry in self.segments:
             if left > 0:
-                kept.append(replace(entry, rows=min(entry.rows, left)))
+                segments.append(replace(entry, rows=min(entry.rows, left)))
             left -= entry.rows
-        states = tuple(s for s in self.states if s <= rows)
-        return replace(self, days=self.days[:rows], segments=tuple(kept), states=states)
+        return replace(
+            self,
+            symbols=self.symbols[: state.symbols],
+            days=self.days[: state.rows],
+            segments=tuple(segments),
+            states=tuple(s for s in self.states if s.rows <= state.rows),
+        )
 
 
 class SetFolder:
-    """Reads and writes the files of one set."""
+    """Reads and writes the files of one set, all but the values. Whoever writes holds the folder's lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def load(self) -> Meta | None:
-        """Return what the folder holds; None if nothing that can be read."""
-        try:
-            return Meta.decode((self.path / META).read_bytes())
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-            return None
-
-    def save(self, meta: Meta) -> None:
-        """Publish what the folder holds. Call with the lock held."""
-        temporary = self.path / f"{META}.new"
-        temporary.write_bytes(meta.encode())
-        temporary.replace(self.path / META)
-
-    def sweep(self, meta: Meta) -> None:
-        """Delete files that are no longer named."""
-        named = {META, LOCK, *(s.name for s in meta.segments), *(_state_name(r) for r in meta.states)}
-        for child in self.path.iterdir():
-            if child.name not in named:
-                child.unlink(missing_ok=True)
-
-    def clear(self) -> None:
-        """Forget everything that the folder holds. Call with the lock held."""
-        (self.path / META).unlink(missing_ok=True)
-        for child in self.path.iterdir():
-            if child.name != LOCK:
-                child.unlink(missing_ok=True)
-
-    def file_rows(self, entry: SegmentEntry, factors: int) -> int:
-        """Return how many rows a segment's file has room for."""
-        row = factors * len(entry.symbols) * _ITEM
-        return (self.path / entry.name).stat().st_size // row
-
-    def mapped(self, entry: SegmentEntry, factors: int) -> np.ndarray:
-        """Return the values of a segment, shape (rows, factors, symbols), mapped into memory.
+        """Return what the folder holds; None if nothing, or nothing that this release reads.
 
         Raises
         ------
         StoreCorrupt
-            If the file is shorter than it should be.
+            If what it holds is damaged.
         """
-        path, shape = self.path / entry.name, (entry.rows, factors, len(entry.symbols))
+        path = self.path / META
         try:
-            return np.memmap(path, dtype="<f4", mode="r", shape=shape)
-        except (ValueError, OSError) as error:
-            raise StoreCorrupt(f"{path} does not hold {entry.rows} rows: {error}", str(path)) from error
+            return Meta.decode(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreCorrupt(f"{path} cannot be read: {error}", str(path)) from error
 
-    def read_state(self, rows: int) -> State:
-        """Return the state after so many rows."""
-        path = self.path / _state_name(rows)
+    def save(self, meta: Meta) -> None:
+        """Publish what the folder holds, and delete what it no longer names."""
+        temporary = self.path / f"{META}.new"
+        temporary.write_bytes(meta.encode())
+        temporary.replace(self.path / META)
+        self.sweep(meta)
+
+    def sweep(self, meta: Meta | None) -> None:
+        """Delete files that are not named."""
+        named = {LOCK, META}
+        if meta is not None:
+            named |= {entry.name for entry in meta.segments} | {entry.name for entry in meta.states}
+        for child in self.path.iterdir():
+            if child.name not in named:
+                child.unlink(missing_ok=True)
+
+    def new_name(self, kind: str, ending: str) -> str:
+        """Return a name that no file of the folder has."""
+        numbers = (path.stem.rpartition("-")[2] for path in self.path.glob("*-*.*"))
+        return f"{kind}-{1 + max((int(n) for n in numbers if n.isdigit()), default=0)}.{ending}"
+
+    def check(self, meta: Meta) -> None:
+        """Raise `StoreCorrupt` if a segment has fewer rows than it should."""
+        for entry in meta.segments:
+            path = self.path / entry.name
+            found = path.stat().st_size if path.exists() else 0
+            wanted = entry.rows * len(meta.names) * entry.columns * ITEM
+            if found < wanted:
+                raise StoreCorrupt(f"{path} has {found:,} bytes instead of {wanted:,}", str(path))
+
+    def read_state(self, entry: StateEntry) -> State:
+        """Return a state; `StoreCorrupt` if it is damaged."""
+        path = self.path / entry.name
         try:
             raw = path.read_bytes()
-        except OSError as error:
-            raise StoreCorrupt(f"{path} cannot be read: {error}", str(path)) from error
-        seal, body = raw[:8], raw[8:]
+        except FileNotFoundError as error:
+            raise StoreCorrupt(f"{path} is missing", str(path)) from error
+        seal, body = raw[:8], memoryview(raw)[8:]
         if seal != b"%08x" % zlib.crc32(body):
             raise StoreCorrupt(f"{path} fails its checksum", str(path))
-        return State.decode(body, str(path))
+        return State.decode(bytes(body), str(path))
 
-    def write_state(self, state: State) -> None:
+    def write_state(self, state: State, symbols: int) -> StateEntry:
         """Keep a state."""
+        entry = StateEntry(self.new_name("state", "bin"), state.rows, symbols)
         body = state.encode()
-        path = self.path / _state_name(state.rows)
-        temporary = path.with_suffix(".new")
-        with temporary.open("wb") as out:
+        with (self.path / entry.name).open("xb") as out:
             out.write(b"%08x" % zlib.crc32(body))
             out.write(body)
-        temporary.replace(path)
+        return entry
+
+    def touch(self) -> None:
+        """Note that the set is in use. Without the right to, eviction just knows less."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path / META)
+
+    def last_used(self) -> float:
+        """Return when the set was last used, in seconds since 1970; 0 if nothing can be said."""
+        try:
+            return (self.path / META).stat().st_mtime
+        except OSError:
+            return 0.0
 
     def bytes(self) -> int:
         """Return what the folder takes on disk."""
-        return sum(f.stat().st_size for f in self.path.iterdir() if f.is_file())
+        total = 0
+        for child in self.path.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # swept meanwhile
+                total += child.stat().st_size
+        return total
 
-
-def _state_name(rows: int) -> str:
-    return f"state-{rows}.bin"
-
-
-class SegmentWriter:
-    """A sink that appends rows to a segment's file.
-
-    Parameters
-    ----------
-    path : Path
-    rows : int
-        How many rows of the file count; writing begins behind them.
-    factors, symbols : int
-    chunk : int
-        The most rows that come at once.
-    """
-
-    def __init__(self, path: Path, rows: int, factors: int, symbols: int, chunk: int) -> None:
-        self._buffer = np.empty((chunk, factors, symbols), dtype="<f4")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self._file = os.fdopen(handle, "r+b")
-        start = rows * factors * symbols * _ITEM
-        self._file.truncate(start)
-        self._file.seek(start)
-        self.rows = rows
-
-    def target(self, expression: int, first: int, rows: int) -> tuple[np.ndarray, int]:
-        """Return where to put these rows of an expression."""
-        return self._buffer[:, expression], 0
-
-    def written(self, first: int, rows: int) -> None:
-        """Write the rows of a chunk."""
-        self._buffer[:rows].tofile(self._file)
-        self.rows += rows
-
-    def close(self) -> None:
-        """Hand everything to the operating system."""
-        self._file.close()
-
-
-def assembled(
-    folder: SetFolder, meta: Meta, factors: Sequence[int], rows: slice, symbols: Sequence[str]
-) -> np.ndarray:
-    """Return stored values of some factors, shape (factors, rows, symbols); NaN where there is none."""
-    out = np.full((len(factors), rows.stop - rows.start, len(symbols)), np.nan, dtype=np.float32)
-    wanted = np.array(symbols, dtype=np.str_)
-    position = 0
-    for entry in meta.segments:
-        low, high = max(rows.start, position), min(rows.stop, position + entry.rows)
-        if low < high:
-            own = np.array(entry.symbols, dtype=np.str_)
-            columns = np.minimum(np.searchsorted(own, wanted), len(own) - 1)
-            known = np.flatnonzero(own[columns] == wanted)
-            values = folder.mapped(entry, len(meta.names))[low - position : high - position]
-            for number, factor in enumerate(factors):
-                out[number, low - rows.start : high - rows.start, known] = values[:, factor, columns[known]].T
-        position += entry.rows
-    return out
+    def delete(self) -> None:
+        """Delete all of it. Who waits for the lock makes the folder anew."""
+        (self.path / META).unlink(missing_ok=True)
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -1,59 +1,55 @@
 """Keeps the values of factors at the data's version.
 
-1. `_decided` compares the versions of the datasets behind the stored values with today's: nothing changed, rows came
+1. `decided` compares the versions of the datasets behind the stored values with today's: nothing changed, rows came
    behind, or something changed in the past (`MarketStore.changes` says from which day on).
 2. Rows that came behind are computed from the state after the last row. After a change in the past, computation
-   goes on from the last state before it; states are kept every `CHECKPOINT_ROWS` rows. Otherwise everything is
-   computed. In each case the values equal a full computation bit for bit.
-3. New values are appended, the new state is written, and `meta.json` is replaced: readers see all of it or nothing.
+   goes on from the last state before it (`appending.CHECKPOINT_ROWS`). Otherwise everything is computed. In each case
+   the values equal a full computation bit for bit.
+3. New values are appended, states are written, and `meta.json` is replaced: readers see all of it or nothing.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import hashlib
 import logging
-import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
-from quantflux.core.errors import InvalidRequest, StoreCorrupt, VersionConflict
+from quantflux import __version__
+from quantflux.core.errors import (
+    NotFound,
+    QuantfluxError,
+    StoreCorrupt,
+    StoreFull,
+    StoreUnavailable,
+    VersionConflict,
+)
+from quantflux.core.folder_lock import folder_lock
 from quantflux.core.panel import Panel
+from quantflux.core.symbols import is_share
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.contract import HasIdentity
 from quantflux.data.panels import day_from
-from quantflux.data.schema import DAILY, TimeKind, datasets
+from quantflux.data.schema import DAILY, datasets
 from quantflux.expressions.nodes import Node
-from quantflux.expressions.program.flow import PanelSource
 from quantflux.expressions.program.program import Program
-from quantflux.expressions.program.quote import Quote, left_of, quote
-from quantflux.expressions.program.run import run
+from quantflux.expressions.program.quote import left_of, quote
 from quantflux.expressions.program.state import State
-from quantflux.expressions.text import to_text
-from quantflux.factors.fields import field_named, load_fields
-from quantflux.factors.stored.decision import Course, Decision
-from quantflux.factors.stored.folder import LOCK, Meta, SegmentEntry, SegmentWriter, SetFolder, assembled
-
-CHECKPOINT_ROWS = 250
-"""A state is kept after each year of days, about."""
-
-KEPT_STATES = 4
-"""How many of those; an older change means computing everything."""
+from quantflux.factors.fields import Field, FieldSet, StandIns, field_named, load_fields
+from quantflux.factors.fields.catalogue import AdjustedPrice, AveragePrice, Column
+from quantflux.factors.stored.appending import Hooks, append, width_of
+from quantflux.factors.stored.decision import Course, Decision, decided
+from quantflux.factors.stored.folder import ITEM, Meta, SetFolder
+from quantflux.factors.stored.segments import StoredValues
 
 _ATTEMPTS = 3
 
 _log = logging.getLogger(__name__)
-
-_EPOCH = date(1970, 1, 1).toordinal()
-
-_BY_ROW_DATE = frozenset(name for name, d in datasets().items() if d.panel and d.kind is TimeKind.DAY)
-"""Datasets of which a row changes values of its own day and later ones only."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +58,6 @@ class Update:
 
     decision: Decision
     rows_computed: int
-    quote: Quote | None
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """How a long computation speaks and listens."""
-
-    quoted: Callable[[Quote], None] = lambda _: None
-    compiled: Callable[[int, int], None] = lambda done, total: None
-    progress: Callable[[int, int], None] = lambda done, total: None
-    cancelled: Callable[[], bool] = lambda: False
 
 
 class ValueKeeper:
@@ -83,20 +68,36 @@ class ValueKeeper:
     data : DataAccessLayer
     root : Path
         May be deleted at any time; the values are computed again.
+    source : str
+        Names the store's place (a path, a URL). Values of another source are other values.
     threads : int, optional
         All processors unless given.
+    max_bytes : int, optional
+        What the values may take on disk; the sets that were used longest ago go first. No bound unless given.
     """
 
-    def __init__(self, data: DataAccessLayer, root: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        data: DataAccessLayer,
+        root: Path,
+        *,
+        source: str = "",
+        threads: int | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
         self._data = data
         self._root = root
+        self._source = f"{data.store.name}:{source}"
         self._threads = threads
+        self._max_bytes = max_bytes
 
     def decide(self, expressions: Mapping[str, Node]) -> Decision:
-        """Return what an update would do, and why."""
-        program = Program(expressions)
-        folder = self._folder(expressions)
-        return self._decided(program, folder.load(), self._versions(program))
+        """Return what an update would do, and why.
+
+        What only loading the data shows, such as the first adjustment factor of a symbol, is not foreseen.
+        """
+        program = _program(tuple(expressions.items()))
+        return self._decided(self._folder(expressions), program)[1]
 
     def update(
         self, expressions: Mapping[str, Node], *, max_memory: int | None = None, hooks: Hooks | None = None
@@ -116,71 +117,64 @@ class ValueKeeper:
             If `hooks.cancelled` said so; what was stored before is untouched.
         NotFound
             If there are no bars, or a field has no data.
+        StoreUnavailable
+            If the values cannot be written (`StoreFull`: for want of room); what was stored before is untouched.
+        VersionConflict
+            If the data were written to again and again meanwhile.
         """
-        told = hooks or Hooks()
-        program = Program(expressions)
+        program = _program(tuple(expressions.items()))
         folder = self._folder(expressions)
-        with _locked(folder.path):
+        with _disk_errors(folder.path), _alone(folder.path):
             for _ in range(_ATTEMPTS):
-                meta, now = folder.load(), self._versions(program)
-                decision = self._decided(program, meta, now)
-                if decision.course is Course.CURRENT:
-                    return Update(decision, 0, None)
-                try:
-                    done = self._computed(program, folder, meta, decision, now, max_memory, told)
-                except StoreCorrupt as damage:
-                    _log.warning("computing stored values anew: %s", damage)
-                    folder.clear()
-                    continue
+                meta, decision, now = self._decided(folder, program)
+                if meta is not None and decision.course is Course.CURRENT:
+                    if meta.versions != now:
+                        folder.save(replace(meta, versions=now))
+                    folder.touch()
+                    return Update(decision, 0)
+                done = self._computed(program, folder, meta, decision, now, max_memory, hooks or Hooks())
                 if done is not None:
+                    self._make_room(folder)
                     return done
         raise VersionConflict(
             f"the data were written to during each of {_ATTEMPTS} attempts; try again later"
         )
 
     def values(
-        self,
-        expressions: Mapping[str, Node],
-        names: list[str],
-        start: date | None = None,
-        end: date | None = None,
-        symbols: tuple[str, ...] | None = None,
-    ) -> Panel:
-        """Return stored values; call `update` first.
-
-        Returns
-        -------
-        Panel
-            float32 fields by name.
-        """
+        self, expressions: Mapping[str, Node], *, max_memory: int | None = None, hooks: Hooks | None = None
+    ) -> StoredValues:
+        """Return the values of a set, brought up to date first. Raises what `update` does."""
         folder = self._folder(expressions)
-        meta = folder.load()
-        if meta is None:
-            raise InvalidRequest("these factors have not been computed yet")
-        days = np.array(meta.days, dtype=np.int64).astype("datetime64[D]")
-        low = 0 if start is None else int(np.searchsorted(days, np.datetime64(start)))
-        high = len(days) if end is None else int(np.searchsorted(days, np.datetime64(end), "right"))
-        axis = meta.symbols if symbols is None else symbols
-        rows = slice(low, max(low, high))
-        arrays = assembled(folder, meta, [meta.names.index(n) for n in names], rows, axis)
-        return Panel(days[rows], list(axis), dict(zip(names, arrays, strict=True)))
+        for _ in range(_ATTEMPTS):
+            self.update(expressions, max_memory=max_memory, hooks=hooks)
+            try:
+                with _disk_errors(folder.path):
+                    meta = folder.load()
+                    if meta is not None:
+                        return StoredValues(folder, meta)
+            except StoreCorrupt as moved:  # by a later update, between two lines
+                _log.info("reading stored values again: %s", moved)
+        raise VersionConflict(f"the values were replaced during each of {_ATTEMPTS} attempts to read them")
 
     def stored_sets(self) -> list[tuple[Meta, int]]:
         """Return what is stored, and the bytes of each set."""
         found = []
-        for path in sorted(self._root.iterdir()) if self._root.is_dir() else []:
-            folder = SetFolder(path)
-            meta = folder.load()
+        for folder in self._folders():
+            try:
+                meta = folder.load()
+            except StoreCorrupt:
+                continue  # counts as nothing, and is computed anew when it is next asked for
             if meta is not None:
                 found.append((meta, folder.bytes()))
         return found
 
-    def holding(self, digest: str) -> Meta | None:
-        """Return a stored set that has an expression."""
-        return next((meta for meta, _ in self.stored_sets() if digest in meta.digests), None)
+    def _folders(self) -> list[SetFolder]:
+        if not self._root.is_dir():
+            return []
+        return [SetFolder(path) for path in sorted(self._root.iterdir()) if path.is_dir()]
 
     def _folder(self, expressions: Mapping[str, Node]) -> SetFolder:
-        lines = [f"{name}={node.digest}" for name, node in expressions.items()]
+        lines = [self._source, *(f"{name}={node.digest}" for name, node in expressions.items())]
         return SetFolder(self._root / hashlib.sha256("\n".join(lines).encode()).hexdigest()[:24])
 
     def _versions(self, program: Program) -> dict[str, tuple[str, int]]:
@@ -189,50 +183,23 @@ class ValueKeeper:
         return {
             name: (
                 store.identity(datasets()[name]) if isinstance(store, HasIdentity) else "",
-                self._data.version(name),
+                store.version(datasets()[name]),
             )
             for name in sorted(wanted)
         }
 
-    def _decided(self, program: Program, meta: Meta | None, now: dict[str, tuple[str, int]]) -> Decision:
-        if meta is None or not meta.days:
-            return Decision(Course.COMPUTED, 0, "no values are stored yet")
-        if meta.program != program.digest:
-            return Decision(
-                Course.COMPUTED,
-                0,
-                "the engine computes these expressions in another way than when they were stored",
-            )
-        if meta.versions == now:
-            shown = ", ".join(f"{name} {version}" for name, (_, version) in now.items())
-            return Decision(Course.CURRENT, len(meta.days), f"nothing changed: {shown}")
-        first_dirty, why = self._first_change(meta, now)
-        return _restarted(meta, first_dirty, why)
-
-    def _first_change(self, meta: Meta, now: dict[str, tuple[str, int]]) -> tuple[int | None, str]:
-        """Return the first day (since 1970) whose values may differ, None if any may; and what changed."""
-        last = meta.days[-1]
-        dirty: list[tuple[int, str]] = []
-        for name, (identity, version) in now.items():
-            before = meta.versions.get(name)
-            if before == (identity, version):
-                continue
-            if before is None or before[0] != identity:
-                return None, f"{name} was made anew"
-            if name not in _BY_ROW_DATE:
-                return (
-                    None,
-                    f"{name} changed (version {before[1]} to {version}), whose rows take effect on other days",
-                )
-            spans = self._data.store.changes(datasets()[name], before[1]).spans
-            for span in spans:
-                first = span.first.toordinal() - _EPOCH
-                behind = first > last
-                what = "has new days from" if behind else "changed from"
-                dirty.append((first, f"{name} {what} {span.first} on"))
-        if not dirty:
-            return last + 1, "versions rose without a change of rows"
-        return min(dirty)
+    def _decided(
+        self, folder: SetFolder, program: Program
+    ) -> tuple[Meta | None, Decision, dict[str, tuple[str, int]]]:
+        """Return what is stored and sound, what to do about it, and the versions that it should reflect."""
+        now = self._versions(program)
+        try:
+            meta = folder.load()
+            if meta is not None:
+                folder.check(meta)
+        except StoreCorrupt as damage:
+            return None, _despite(damage), now
+        return meta, decided(meta, _engine(program), now, self._data.store), now
 
     def _computed(
         self,
@@ -240,143 +207,166 @@ class ValueKeeper:
         folder: SetFolder,
         meta: Meta | None,
         decision: Decision,
-        now: dict[str, tuple[str, int]],
+        now: Mapping[str, tuple[str, int]],
         max_memory: int | None,
         hooks: Hooks,
     ) -> Update | None:
         """Compute what is missing; None if the data changed after the decision."""
-        kept = None if meta is None or decision.keep_rows == 0 else meta.cut(decision.keep_rows)
-        start = None if kept is None else day_from(kept.days[-1]) + timedelta(days=1)
-        fresh = load_fields(self._data, program.fields, start=start)
-        panel = fresh.panel
-        if kept is not None:
-            panel = panel.reindex(symbols=sorted({*kept.symbols, *panel.symbols.tolist()}))
-        if any(now[name][1] != version for name, version in fresh.dataset_versions.items() if name in now):
+        kept, state = None, None
+        if meta is not None and decision.keep_rows:
+            entry = next(s for s in meta.states if s.rows == decision.keep_rows)
+            try:
+                kept, state = meta.cut(entry), folder.read_state(entry)
+            except StoreCorrupt as damage:
+                decision = _despite(damage)
+        fresh = self._loaded(program, kept)
+        if kept is not None and (moved := _moved_stand_ins(kept, fresh)):
+            decision, kept, state = Decision(Course.COMPUTED, 0, moved), None, None
+            fresh = self._loaded(program, None)
+        if any(now[name][1] != version for name, version in fresh.dataset_versions.items()):
             return None
-        base = kept or Meta(
-            program.digest,
-            program.names,
-            tuple(to_text(node) for node in program.expressions.values()),
-            tuple(node.digest for node in program.expressions.values()),
-        )
-        rows, columns = panel.shape
+        base = Meta(_engine(program), program.names) if kept is None else kept
+        stand_ins = _stand_ins(base, fresh)
+        rows = len(fresh.panel)
+        after = self._appended(program, folder, base, fresh.panel, state, max_memory, hooks) if rows else base
+        folder.save(replace(after, versions=now, stand_ins=stand_ins, reason=decision.reason))
+        return Update(decision, rows)
+
+    def _loaded(self, program: Program, kept: Meta | None) -> FieldSet:
+        """Load the fields of the rows behind those that stay."""
+        fields = [field_named(name) for name in program.fields]
+        for dataset in {DAILY, *(f.source.dataset for f in fields)}:
+            panels = None if self._data.panels is None else self._data.panels.of(dataset)
+            if panels is not None:
+                panels.expire()  # they may be older than the versions just read
+        start = None if kept is None else day_from(kept.days[-1]) + timedelta(days=1)
+        symbols = None
+        if kept is not None and not all(_needs_a_bar(field) for field in fields):
+            # Symbols without a bar since then count, too, where a rank is among all that have a value.
+            symbols = [symbol for symbol in self._data.symbols() if is_share(symbol)]
+        fresh = load_fields(self._data, program.fields, symbols, start=start)
+        if kept is None and 0 in fresh.panel.shape:
+            raise NotFound(f"{DAILY.name} holds no bar of a share, so there is nothing to compute from")
+        return fresh
+
+    def _appended(
+        self,
+        program: Program,
+        folder: SetFolder,
+        base: Meta,
+        panel: Panel,
+        state: State | None,
+        max_memory: int | None,
+        hooks: Hooks,
+    ) -> Meta:
+        symbols = sorted({*base.symbols, *panel.symbols.tolist()})
+        if len(symbols) > panel.shape[1]:
+            panel = panel.reindex(symbols=symbols)
+        # Once where results arrive, and once more where they are moved to the columns of an older segment.
+        row_bytes = ITEM * width_of(len(symbols)) * len(program.names) * (1 if state is None else 2)
         estimate = quote(
             program,
-            rows,
-            columns,
+            *panel.shape,
             threads=self._threads,
             max_bytes=left_of(max_memory),
-            row_bytes=4 * columns * len(program.names),
+            row_bytes=row_bytes,
         )
         hooks.quoted(estimate)
         program.compile(hooks.compiled)
-        begin = None if kept is None else _moved(folder.read_state(decision.keep_rows), kept, panel)
-        entry, writer = _open_segment(folder, base, panel, estimate.shape.chunk)
-        checkpoints: list[int] = []
-
-        def keep(state: State) -> None:
-            folder.write_state(state)
-            checkpoints.append(state.rows)
-
         try:
-            state = run(
-                program,
-                PanelSource(panel, program.fields),
-                writer,
-                shape=estimate.shape,
-                state=begin,
-                progress=hooks.progress,
-                cancelled=hooks.cancelled,
-                checkpoint=keep,
-                checkpoint_rows=CHECKPOINT_ROWS,
+            return append(folder, base, program, panel, state, estimate, hooks)
+        except BaseException:
+            with suppress(OSError, StoreCorrupt):
+                folder.sweep(folder.load())  # states that were written on the way
+            raise
+
+    def _make_room(self, held: SetFolder) -> None:
+        """Delete the sets that were used longest ago, until the rest keeps within its bound."""
+        if self._max_bytes is None:
+            return
+        sizes = {folder.path: folder.bytes() for folder in self._folders()}
+        excess = sum(sizes.values()) - self._max_bytes
+        for folder in sorted(self._folders(), key=SetFolder.last_used):
+            if excess <= 0 or folder.path == held.path:
+                continue
+            with folder_lock(folder.path, wait=False) as ours:
+                if ours:  # nobody computes it now
+                    folder.delete()
+                    excess -= sizes.get(folder.path, 0)
+                    _log.info("deleted factor values that were used longest ago: %s", folder.path)
+        if excess > 0:
+            _log.warning(
+                "the factor values in %s take %d bytes more than the %d they may",
+                self._root,
+                excess,
+                self._max_bytes,
             )
-        finally:
-            writer.close()
-        keep(state)
-        folder.save(_after(base, entry, writer.rows, panel, now, checkpoints, decision.reason))
-        saved = folder.load()
-        if saved is None:
-            raise StoreCorrupt(f"{folder.path} does not read back", str(folder.path))
-        folder.sweep(saved)
-        return Update(decision, rows, estimate)
 
 
-def _last_row(panel: Panel, symbols: Sequence[str], *, first: bool = False) -> int:
-    """Return a checksum of the last row (or the first) of a panel's fields, for these symbols."""
-    if len(panel) == 0:
-        return 0
-    row = (
-        panel.select(start=panel.times[0], end=panel.times[0])
-        if first
-        else panel.select(start=panel.times[-1])
+@lru_cache(maxsize=16)
+def _program(expressions: tuple[tuple[str, Node], ...]) -> Program:
+    return Program(dict(expressions))
+
+
+def _engine(program: Program) -> str:
+    return f"{program.digest} {__version__}"
+
+
+def _needs_a_bar(field: Field) -> bool:
+    """Whether a field has values on days with a bar of the symbol alone."""
+    return isinstance(field.source, AdjustedPrice | AveragePrice) or (
+        isinstance(field.source, Column) and field.source.dataset is DAILY
     )
-    row = row.reindex(symbols=list(symbols))
-    return zlib.crc32(b"".join(np.ascontiguousarray(row[name]).tobytes() for name in sorted(row)))
 
 
-def _moved(state: State, kept: Meta, panel: Panel) -> State:
-    """Return a state on the columns of a panel that has all of its symbols."""
-    before = np.array(kept.symbols, dtype=np.str_)
-    return state.on_columns(np.searchsorted(panel.symbols, before), len(panel.symbols))
+def _despite(damage: StoreCorrupt) -> Decision:
+    _log.warning("stored values are damaged, and will be computed anew: %s", damage)
+    return Decision(Course.COMPUTED, 0, f"what is stored is damaged: {damage}")
 
 
-def _open_segment(
-    folder: SetFolder, base: Meta, panel: Panel, chunk: int
-) -> tuple[SegmentEntry, SegmentWriter]:
-    """Return the segment that takes the panel's rows: the last one, if it can be gone on with, or a new one."""
-    symbols = tuple(panel.symbols.tolist())
-    factors = len(base.names)
-    last = base.segments[-1] if base.segments else None
-    if last is not None and last.symbols == symbols and folder.file_rows(last, factors) == last.rows:
-        entry = last
-    else:
-        number = 1 + max((int(p.stem.split("-")[1]) for p in folder.path.glob("values-*.f4")), default=0)
-        entry = SegmentEntry(f"values-{number}.f4", 0, symbols)
-    return entry, SegmentWriter(folder.path / entry.name, entry.rows, factors, len(symbols), chunk)
-
-
-def _after(
-    base: Meta,
-    entry: SegmentEntry,
-    rows: int,
-    panel: Panel,
-    versions: dict[str, tuple[str, int]],
-    checkpoints: list[int],
-    reason: str,
-) -> Meta:
-    others = tuple(s for s in base.segments if s.name != entry.name)
-    segments = (*others, replace(entry, rows=rows)) if rows else others
-    days = (*base.days, *panel.times.astype("datetime64[D]").astype(np.int64).tolist())
-    every = sorted({*base.states, *checkpoints})
-    regular = [r for r in every if r % CHECKPOINT_ROWS == 0 and r != every[-1]]
-    states = (*regular[-KEPT_STATES:], every[-1])
-    after = replace(base, versions=versions, days=days, segments=segments, states=states, reason=reason)
-    return replace(after, last_row=_last_row(panel, after.symbols)) if len(panel) else after
-
-
-def _restarted(meta: Meta, first_dirty: int | None, why: str) -> Decision:
-    """Return from which state to go on when values from a day (since 1970) on may differ; None: all may."""
-    if first_dirty is None:
-        return Decision(Course.COMPUTED, 0, why)
-    row = int(np.searchsorted(np.array(meta.days), first_dirty))
-    if row == len(meta.days) and row in meta.states:
-        return Decision(Course.APPENDED, row, why)
-    usable = [rows for rows in meta.states if rows <= row]
-    if not usable:
-        return Decision(Course.COMPUTED, 0, f"{why}; no state from before that is kept")
-    kept = max(usable)
-    return Decision(
-        Course.RESTARTED, kept, f"{why}; goes on from the state after {day_from(meta.days[kept - 1])}"
+def _moved_stand_ins(kept: Meta, fresh: FieldSet) -> str:
+    """Return why values from before the loaded rows differ now though no row there changed; empty if none does."""
+    if kept.stand_ins.typical_price != fresh.stand_ins.typical_price:
+        return "whether any bar has an amount, on which vwap rests, is another answer now"
+    before, after = set(kept.stand_ins.unadjusted), set(fresh.stand_ins.unadjusted)
+    seen = set(kept.symbols) & set(fresh.panel.symbols.tolist())
+    moved = sorted(seen & (before ^ after))
+    if not moved:
+        return ""
+    more = f" and {len(moved) - 1} more" if len(moved) > 1 else ""
+    return (
+        f"whether {moved[0]}{more} has any adj_factor, on which all of its prices rest, is another answer now"
     )
+
+
+def _stand_ins(kept: Meta, fresh: FieldSet) -> StandIns:
+    """Return what was taken for missing data over all rows."""
+    seen = set(fresh.panel.symbols.tolist())
+    elsewhere = [symbol for symbol in kept.stand_ins.unadjusted if symbol not in seen]
+    return replace(fresh.stand_ins, unadjusted=(*elsewhere, *fresh.stand_ins.unadjusted))
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[None]:
     """Let one process at a time compute a set; the others wait, and then find it current."""
-    path.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with folder_lock(path, wait=False) as ours:
+        if ours:
+            yield
+            return
+    _log.info("these factors are being computed already; waiting for that")
+    with folder_lock(path):
         yield
-    finally:
-        os.close(handle)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Say in our terms what the file system refuses."""
+    try:
+        yield
+    except QuantfluxError:
+        raise  # some are OSErrors too
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (StoreFull if full else StoreUnavailable)(
+            f"factor values cannot be kept in {path}: {error.strerror or error}"
+        ) from error
