@@ -14,16 +14,28 @@ from pathlib import Path
 from benchmarks.factors.market import SIZES, write_market
 from benchmarks.factors.report import FactorReport
 from benchmarks.factors.rival import ROOT
-from benchmarks.factors.tasks import Bench, measure_alpha101, measure_qlib_factors
+from benchmarks.factors.tasks import Bench, measure_alpha101, measure_parquet, measure_qlib_factors
+from benchmarks.factors.v1_task import measure_v1
 
-TASKS = ("alpha14", "alpha158", "alpha101")
+TASKS = {
+    "small": ("alpha14", "alpha158", "alpha101", "parquet", "v1"),
+    "standard": ("alpha14", "alpha158", "alpha101", "v1"),
+    "full": ("parquet",),
+}
+"""Tables by size: at full size the answers are too large to be held."""
+
+
+V1_SIZES = {"small": (48, 4), "standard": (800, 14), "full": (800, 14)}
+"""Companies and years of v1's factors; its loop takes the square of the companies."""
 
 
 def main() -> None:
     """Run one size and write its results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.factors", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="standard", help="how large a market")
-    parser.add_argument("--task", choices=TASKS, action="append", help="one of the tables; by default all")
+    parser.add_argument(
+        "--task", choices=TASKS["small"], action="append", help="a table; by default the size's"
+    )
     parser.add_argument(
         "--rivals-python", type=Path, default=ROOT / ".venv-rivals" / "bin" / "python", help="theirs"
     )
@@ -47,13 +59,18 @@ def main() -> None:
         say("making the market")
         write_market(SIZES[chosen.size], market)
         bench = Bench(market, work, chosen.rivals_python, report, say)
-        tasks = chosen.task or TASKS
+        tasks = chosen.task or TASKS[chosen.size]
         if "alpha14" in tasks:
             measure_qlib_factors(bench, "alpha14", "14 members of Alpha158")
         if "alpha158" in tasks:
             measure_qlib_factors(bench, "alpha158", "Alpha158")
         if "alpha101" in tasks:
             measure_alpha101(bench)
+        if "parquet" in tasks:
+            measure_parquet(bench)
+        if "v1" in tasks:
+            companies, years = V1_SIZES[chosen.size]
+            measure_v1(Path(folder) / "v1", report, say, companies=companies, years=years)
     print(report.markdown())
     if not chosen.no_results:
         stem = "factors" if chosen.size == "standard" else f"factors-{chosen.size}"

@@ -62,12 +62,20 @@ class Alpha158Judge:
         Qlib's expressions by name.
     wanted : int
         How many symbols, about.
+
+    Attributes
+    ----------
+    columns : array of int
+        The symbols' places in the market.
+    listed, traded, full : array of bool, shape (T, number of symbols)
+        From listing to delisting; on days with a trade; where all windows are full of trades.
     """
 
     def __init__(self, market: Market, expressions: Mapping[str, str], wanted: int = 24) -> None:
         fields = {name: market.field(name) for name in ("open", "high", "low", "close", "volume", "vwap")}
         traded = np.isfinite(fields["close"])
         self.columns = _symbols_to_judge(traded, wanted)
+        self.traded = traded[:, self.columns]
         self.listed = np.zeros((len(traded), len(self.columns)), np.bool_)
         self.full = _full_windows(traded[:, self.columns])
         self.values = {name: np.full(self.listed.shape, np.nan) for name in expressions}
@@ -79,9 +87,8 @@ class Alpha158Judge:
             for name, text in expressions.items():
                 self.values[name][span, place] = evaluate(text, series)
 
-    def judge(self, folder: Path, *, gaps: bool) -> Verdict:
-        """Compare a rival's saved answer, where windows have gaps or where they are full."""
-        where = self.listed if gaps else self.full
+    def judge(self, folder: Path, where: NDArray[np.bool_]) -> Verdict:
+        """Compare a rival's saved answer, where symbols were `listed` or `traded`, or windows are `full`."""
         differing = {}
         for name, wanted in self.values.items():
             found = np.load(folder / f"{name}.npy", mmap_mode="r")[:, self.columns]

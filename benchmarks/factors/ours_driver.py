@@ -13,28 +13,71 @@ import numpy as np
 
 import quantflux
 from benchmarks.factors.rivals.protocol import Market, claim_output, serve
+from benchmarks.factors.rivals.tables import read_matrices
 from quantflux.core.panel import Panel
 from quantflux.expressions import parse
 from quantflux.expressions.evaluate import evaluate
+from quantflux.expressions.program.flow import PanelSource
+from quantflux.expressions.program.program import Program
+from quantflux.expressions.program.quote import quote
+from quantflux.expressions.program.run import run
+from quantflux.factors.parquet import ParquetSink
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "amount")
 
 
 class OurDriver:
-    """One set of expressions on a number of threads."""
+    """One set of expressions on a number of threads.
 
-    def __init__(self, market: Market, expressions: dict[str, str], threads: int, dtype: str) -> None:
+    Parameters
+    ----------
+    parquet : Path or None
+        A folder to stream answers to, instead of holding them.
+    max_bytes : int or None
+        The most that the engine may take.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        expressions: dict[str, str],
+        threads: int,
+        dtype: str,
+        parquet: Path | None,
+        max_bytes: int | None,
+    ) -> None:
+        self.market = market
+        self.parquet, self.max_bytes = parquet, max_bytes
         self.expressions = expressions
         self.threads = threads
         self.dtype = np.dtype(dtype).type
         self.panel = Panel(market.sessions, market.symbols, {name: market.field(name) for name in FIELDS})
-        self.about: dict[str, Any] = {"version": f"quantflux {quantflux.__version__}"}
+        start = time.perf_counter()
+        Program({name: parse(text) for name, text in expressions.items()}).compile()
+        seconds = time.perf_counter() - start
+        self.about: dict[str, Any] = {
+            "version": f"quantflux {quantflux.__version__}",
+            "compile_seconds": seconds,
+        }
         self.values: Panel | None = None
 
     def compute(self) -> None:
         """Read the expressions and evaluate them."""
         nodes = {name: parse(text) for name, text in self.expressions.items()}
-        self.values = evaluate(nodes, self.panel, threads=self.threads, dtype=self.dtype)
+        if self.parquet is None:
+            limits: dict[str, Any] = {"threads": self.threads, "max_bytes": self.max_bytes}
+            self.values = evaluate(nodes, self.panel, dtype=self.dtype, **limits)
+            return
+        self.parquet.mkdir(parents=True, exist_ok=True)
+        program = Program(nodes)
+        rows, columns = self.panel.shape
+        row_bytes = 4 * columns * len(nodes)
+        estimate = quote(
+            program, rows, columns, threads=self.threads, max_bytes=self.max_bytes, row_bytes=row_bytes
+        )
+        program.compile()
+        with ParquetSink(self.parquet / "all.parquet", list(nodes), self.panel, estimate.shape.chunk) as sink:
+            run(program, PanelSource(self.panel, program.fields), sink, shape=estimate.shape)
 
     def drop(self) -> None:
         """Forget the panel."""
@@ -42,6 +85,9 @@ class OurDriver:
 
     def answer(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the factors."""
+        if self.parquet is not None:
+            yield from read_matrices(self.parquet, self.market, list(self.expressions))
+            return
         assert self.values is not None
         for name in self.expressions:
             yield name, self.values[name]
@@ -54,11 +100,15 @@ def main() -> None:
     parser.add_argument("--expressions", type=Path, required=True, help="JSON: formulas by name")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--parquet", type=Path, help="folder to write answers to instead of holding them")
+    parser.add_argument("--max-bytes", type=int, help="the most memory that the engine may take")
     chosen = parser.parse_args()
     output = claim_output()
     start = time.perf_counter()
     expressions = json.loads(chosen.expressions.read_text(encoding="utf-8"))
-    driver = OurDriver(Market(chosen.market), expressions, chosen.threads, chosen.dtype)
+    driver = OurDriver(
+        Market(chosen.market), expressions, chosen.threads, chosen.dtype, chosen.parquet, chosen.max_bytes
+    )
     serve(driver, output, time.perf_counter() - start)
 
 

@@ -44,7 +44,13 @@ class Table:
     def _line(self, row: Measured) -> str:
         ours = next((r for r in self.rows if r.label.startswith(OURS) and r.parallel == row.parallel), None)
         times = "" if ours is None or row is ours else f"{row.seconds / ours.seconds:.1f}"
-        cells = (row.label, _short(row.seconds), _short(row.cpu), f"{row.peak / 1e6:,.0f}", times)
+        cells = (
+            row.label,
+            _short(row.seconds),
+            _short(row.cpu),
+            f"{row.peak / 1e6:,.0f}" if row.peak else "",
+            times,
+        )
         return f"| {' | '.join(cells)} | {self.agreement.get(row.label, '')} |"
 
 

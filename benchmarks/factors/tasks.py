@@ -44,42 +44,25 @@ class Bench:
         words = [str(self.rivals_python), "-m", driver, "--market", str(self.market), *map(str, options)]
         return Rival(label, words, threads, workers)
 
-    def ours(self, expressions: Path, threads: int, dtype: str = "float32") -> Rival:
+    def ours(self, expressions: Path, threads: int, dtype: str = "float32", *more: object) -> Rival:
         """Return us as a rival."""
         label = f"{OURS}, {_count(threads, 'thread')}"
-        options = ("--expressions", expressions, "--threads", threads, "--dtype", dtype)
+        options = ("--expressions", expressions, "--threads", threads, "--dtype", dtype, *more)
         words = [sys.executable, "-m", "benchmarks.factors.ours_driver", "--market", str(self.market)]
         return Rival(label, [*words, *map(str, options)], threads)
 
-    def kunquant(self, task: str, dtype: str, threads: int) -> Rival:
+    def kunquant(self, task: str, dtype: str, threads: int, *more: object) -> Rival:
         """Return KunQuant."""
-        options = (
-            "--task",
-            task,
-            "--dtype",
-            dtype,
-            "--threads",
-            threads,
-            "--libraries",
-            self.work / "kunquant",
-        )
-        return self.rival(
-            f"KunQuant, {dtype}, {_count(threads, 'thread')}", _KUNQUANT, *options, threads=threads
-        )
+        label = f"KunQuant, {dtype}, {_count(threads, 'thread')}"
+        kept = ("--libraries", self.work / "kunquant")
+        options = ("--task", task, "--dtype", dtype, "--threads", threads, *kept, *more)
+        return self.rival(label, _KUNQUANT, *options, threads=threads)
 
-    def qlib(self, task: str, processes: int, cached: bool = False) -> Rival:
+    def qlib(self, task: str, processes: int, *more: object) -> Rival:
         """Return Qlib."""
-        options = [
-            "--task",
-            task,
-            "--processes",
-            processes,
-            "--files",
-            self.work / "qlib",
-            *["--cached"] * cached,
-        ]
-        cache = ", asked again: from its cache" if cached else ""
+        cache = ", asked again: from its cache" if "--cached" in more else ""
         label = f"Qlib, {_count(processes, 'process')}{cache}"
+        options = ("--task", task, "--processes", processes, "--files", self.work / "qlib", *more)
         return self.rival(label, _QLIB, *options, workers=processes)
 
     def size(self, factors: int) -> dict[str, int]:
@@ -113,7 +96,7 @@ def measure_qlib_factors(bench: Bench, task: str, title: str) -> None:
     started = [
         bench.qlib(task, 1),
         bench.qlib(task, 2),
-        *([bench.qlib(task, 1, cached=True)] if task == "alpha14" else []),
+        *([bench.qlib(task, 1, "--cached")] if task == "alpha14" else []),
     ]
     started += [bench.kunquant(task, dtype, threads) for dtype in ("float", "double") for threads in (1, 2)]
     with _started(bench, started) as rivals:
@@ -127,8 +110,8 @@ def measure_qlib_factors(bench: Bench, task: str, title: str) -> None:
             for rival in everyone:
                 if "from its cache" in rival.label or "2 process" in rival.label:
                     continue  # the same code on the same files
-                gaps = not rival.label.startswith("KunQuant")
-                verdict = judge.judge(bench.answer_of(rival, task), gaps=gaps)
+                where = judge.full if rival.label.startswith("KunQuant") else judge.listed
+                verdict = judge.judge(bench.answer_of(rival, task), where)
                 bench.say(f"{title}: {rival.label}: {verdict.words}")
                 if "float" not in rival.label:
                     verdict.insist(rival.label)
@@ -139,6 +122,36 @@ def measure_qlib_factors(bench: Bench, task: str, title: str) -> None:
         "which answers NaN for windows with gaps, where there are none."
     )
     bench.add(Table(title, bench.size(len(expressions)), rows, agreement, note))
+
+
+def measure_parquet(bench: Bench, max_bytes: int = 3_000_000_000) -> None:
+    """Measure Alpha158 from arrays to Parquet files where the answers are too large to be held, on two cores."""
+    folder = bench.work / "parquet"
+    qlib = bench.qlib("alpha158", 2, "--parquet", folder / "qlib")
+    kunquant = bench.kunquant("alpha158", "float", 2, "--parquet", folder / "kunquant")
+    with _started(bench, [qlib, kunquant]) as rivals:
+        expressions = rivals[0].expressions
+        path = bench.write_expressions("alpha158", expressions)
+        limits = ("--parquet", folder / "ours", "--max-bytes", max_bytes)
+        with bench.ours(path, 2, "float32", *limits) as ours:
+            judge = Alpha158Judge(Market(bench.market), expressions)
+            rows = measure_in_turn([ours, *rivals], bench.say)
+            agreement = {}
+            for rival in (ours, *rivals):
+                answer = bench.work / "answers" / "parquet"
+                rival.save(answer)
+                where = judge.full if rival is kunquant else judge.traded
+                verdict = judge.judge(answer, where)
+                if rival is not kunquant:
+                    verdict.insist(rival.label)
+                agreement[rival.label] = verdict.words
+                bench.say(f"{rival.label}: {agreement[rival.label]}")
+    note = (
+        f"Every rival writes all values as Parquet: quantflux as one file within {max_bytes / 1e9:g} GB of memory, "
+        "KunQuant 1,000 symbols at a time and Qlib 500, so that they need not hold everything. Judged on the "
+        f"files, where symbols traded, by {len(judge.columns)} symbols."
+    )
+    bench.add(Table("Alpha158 to Parquet", bench.size(len(expressions)), rows, agreement, note))
 
 
 def measure_alpha101(bench: Bench) -> None:

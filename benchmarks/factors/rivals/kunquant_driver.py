@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from KunQuant.Stage import Function
 
 from benchmarks.factors.rivals.kunquant_text import text_of
 from benchmarks.factors.rivals.protocol import ALPHA14, Market, claim_output, serve
+from benchmarks.factors.rivals.tables import read_matrices, write_matrices
 
 FIELDS = ("open", "close", "high", "low", "volume", "amount", "vwap")
 
@@ -58,14 +60,27 @@ class KunQuantDriver:
     ----------
     libraries : Path
         Where compiled libraries are kept and found again.
+    parquet : Path or None
+        A folder to write answers to, a file for each `batch` symbols, instead of holding them.
     """
 
-    def __init__(self, market: Market, task: str, dtype: str, threads: int, libraries: Path) -> None:
+    def __init__(
+        self,
+        market: Market,
+        task: str,
+        dtype: str,
+        threads: int,
+        libraries: Path,
+        parquet: Path | None,
+        batch: int,
+    ) -> None:
         self.module, self.expressions, compile_seconds = self._module(task, dtype, libraries)
         self.about = {"version": f"KunQuant {version('KunQuant')}", "compile_seconds": compile_seconds}
-        width = np.float32 if dtype == "float" else np.float64
-        self.inputs = {name: np.ascontiguousarray(market.field(name), dtype=width) for name in FIELDS}
+        self.width = np.float32 if dtype == "float" else np.float64
+        self.market = market
+        self.inputs = {} if parquet else self._inputs(slice(None))
         self.total = len(market.sessions)
+        self.parquet, self.batch = parquet, batch
         self.executor = (
             KunRunner.createSingleThreadExecutor()
             if threads == 1
@@ -109,7 +124,23 @@ class KunQuantDriver:
 
     def compute(self) -> None:
         """Run the graph over the whole span."""
-        self.outputs = KunRunner.runGraph(self.executor, self.module, self.inputs, 0, self.total)
+        if self.parquet is None:
+            self.outputs = KunRunner.runGraph(self.executor, self.module, self.inputs, 0, self.total)
+            return
+        shutil.rmtree(self.parquet, ignore_errors=True)
+        self.parquet.mkdir(parents=True)
+        for first in range(0, len(self.market.symbols), self.batch):
+            columns = slice(first, first + self.batch)
+            inputs = self._inputs(columns)
+            values = KunRunner.runGraph(self.executor, self.module, inputs, 0, self.total)
+            path = self.parquet / f"{first:05d}.parquet"
+            write_matrices(path, self.market, columns, np.isfinite(inputs["close"]), values)
+
+    def _inputs(self, columns: slice) -> dict[str, np.ndarray]:
+        return {
+            name: np.ascontiguousarray(self.market.field(name)[:, columns], dtype=self.width)
+            for name in FIELDS
+        }
 
     def drop(self) -> None:
         """Forget the arrays."""
@@ -117,6 +148,9 @@ class KunQuantDriver:
 
     def answer(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the factors."""
+        if self.parquet is not None:
+            yield from read_matrices(self.parquet, self.market, list(self.expressions))
+            return
         for name in self.expressions:
             yield name, self.outputs[name]
 
@@ -129,11 +163,19 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float", "double"), default="float")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--libraries", type=Path, required=True, help="where compiled graphs are kept")
+    parser.add_argument("--parquet", type=Path, help="folder to write answers to instead of holding them")
+    parser.add_argument("--batch", type=int, default=1000, help="symbols in a file")
     chosen = parser.parse_args()
     output = claim_output()
     start = time.perf_counter()
     driver = KunQuantDriver(
-        Market(chosen.market), chosen.task, chosen.dtype, chosen.threads, chosen.libraries
+        Market(chosen.market),
+        chosen.task,
+        chosen.dtype,
+        chosen.threads,
+        chosen.libraries,
+        chosen.parquet,
+        chosen.batch,
     )
     serve(driver, output, time.perf_counter() - start)
 

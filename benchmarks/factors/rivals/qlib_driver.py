@@ -63,11 +63,23 @@ class QlibDriver:
         Where Qlib's files are made, unless they are there.
     cached : bool
         Answer from Qlib's cache of datasets on disk after the first time.
+    parquet : Path or None
+        A folder to write answers to, a file for each `batch` symbols, instead of holding them.
     """
 
-    def __init__(self, market: Market, task: str, processes: int, files: Path, cached: bool) -> None:
+    def __init__(
+        self,
+        market: Market,
+        task: str,
+        processes: int,
+        files: Path,
+        cached: bool,
+        parquet: Path | None,
+        batch: int,
+    ) -> None:
         self.expressions = definitions(task)
         self.market = market
+        self.parquet, self.batch = parquet, batch
         if not files.exists():
             dump(market, files)
         cache = files.parent / f"{files.name}-cache-{task}"
@@ -81,7 +93,17 @@ class QlibDriver:
 
     def compute(self) -> None:
         """Ask for all factors of all instruments over the whole span."""
-        self.table = D.features(D.instruments("all"), list(self.expressions.values()), freq="day")
+        fields = list(self.expressions.values())
+        if self.parquet is None:
+            self.table = D.features(D.instruments("all"), fields, freq="day")
+            return
+        shutil.rmtree(self.parquet, ignore_errors=True)
+        self.parquet.mkdir(parents=True)
+        for first in range(0, len(self.market.symbols), self.batch):
+            symbols = self.market.symbols[first : first + self.batch]
+            table = D.features([code_of(s) for s in symbols], fields, freq="day")
+            table.columns = list(self.expressions)
+            table.to_parquet(self.parquet / f"{first:05d}.parquet", compression=None)
 
     def drop(self) -> None:
         """Forget the table, and the series and calendars that Qlib keeps in memory."""
@@ -90,6 +112,8 @@ class QlibDriver:
 
     def answer(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the factors as matrices."""
+        if self.parquet is not None:
+            self.table = pd.read_parquet(self.parquet).rename(columns=self.expressions)
         assert self.table is not None
         columns = {code_of(symbol): column for column, symbol in enumerate(self.market.symbols)}
         levels = self.table.index
@@ -111,10 +135,20 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--files", type=Path, required=True, help="where Qlib's files are kept")
     parser.add_argument("--cached", action="store_true", help="let Qlib answer from its cache")
+    parser.add_argument("--parquet", type=Path, help="folder to write answers to instead of holding them")
+    parser.add_argument("--batch", type=int, default=500, help="symbols in a file")
     chosen = parser.parse_args()
     output = claim_output()
     start = time.perf_counter()
-    driver = QlibDriver(Market(chosen.market), chosen.task, chosen.processes, chosen.files, chosen.cached)
+    driver = QlibDriver(
+        Market(chosen.market),
+        chosen.task,
+        chosen.processes,
+        chosen.files,
+        chosen.cached,
+        chosen.parquet,
+        chosen.batch,
+    )
     serve(driver, output, time.perf_counter() - start)
 
 
