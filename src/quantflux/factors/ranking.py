@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from quantflux.core.errors import InvalidRequest
+from quantflux.expressions.kernels.contract import jit
 from quantflux.expressions.kernels.row_sorting import sort_row, sorting_space
-from quantflux.expressions.kernels.rows import exact
 
 
 class SortedRows:
@@ -157,7 +157,7 @@ _NONE: Any = np.int64(0)
 """A plain 0 is a type of its own to the compiler, which would compile everything called with it twice."""
 
 
-@exact
+@jit
 def _sort_rows(values: Any, order: Any) -> None:
     space = sorting_space(values.shape[1])
     names, tied = space[0], space[1]
@@ -167,7 +167,7 @@ def _sort_rows(values: Any, order: Any) -> None:
             order[row, i] = ~names[i] if tied[i] else names[i]
 
 
-@exact
+@jit
 def _rank_row(order: Any, taking: Any, count: int, ranks: Any, run: Any) -> None:
     """Fill in the ranks of the names that take part in one row; `run` is room for one run of ties."""
     seen, first, place = _NONE, _NONE, _NONE
@@ -189,21 +189,21 @@ def _rank_row(order: Any, taking: Any, count: int, ranks: Any, run: Any) -> None
     _share(ranks, run, first, seen)
 
 
-@exact
+@jit
 def _share(ranks: Any, run: Any, first: int, last: int) -> None:
     mean = 0.5 * (first + 1 + last)
     for i in range(last - first):
         ranks[run[i]] = mean
 
 
-@exact
+@jit
 def _rank_rows(order: Any, taking: Any, count: Any, ranks: Any) -> None:
     run = np.empty(order.shape[1], np.int32)
     for row in range(len(order)):
         _rank_row(order[row], taking[row], count[row], ranks[row], run)
 
 
-@exact
+@jit
 def _correlate_ranks(
     ranks: Any, count: Any, order: Any, other: Any, there: Any, least: int, out: Any
 ) -> None:
@@ -223,7 +223,7 @@ def _correlate_ranks(
             out[row] = _correlate_row(again, other[row], both, number)
 
 
-@exact
+@jit
 def _correlate_row(ranks: Any, other: Any, both: Any, number: int) -> float:
     # Ranks are halves of whole numbers, so these sums are exact and need no centring first.
     joint, squares, other_squares, run = 0.0, 0.0, 0.0, 0.0
@@ -253,7 +253,7 @@ def _correlate_row(ranks: Any, other: Any, both: Any, number: int) -> float:
     return _quotient(joint - level, squares - level, other_squares - level)
 
 
-@exact
+@jit
 def _quotient(joint: float, one: float, two: float) -> float:
     scale = math.sqrt(one * two)
     if not scale > 0:
@@ -261,7 +261,7 @@ def _quotient(joint: float, one: float, two: float) -> float:
     return min(max(joint / scale, -1.0), 1.0)
 
 
-@exact
+@jit
 def _correlate_within(
     order: Any, other: Any, both: Any, groups: Any, least: int, out: Any, counts: Any
 ) -> None:
@@ -292,7 +292,7 @@ def _correlate_within(
                 )
 
 
-@exact
+@jit
 def _rank_within(order: Any, both: Any, groups: Any, count: Any, ranks: Any) -> None:
     """Rank the names of each group among themselves."""
     number = len(count)
@@ -323,7 +323,7 @@ def _rank_within(order: Any, both: Any, groups: Any, count: Any, ranks: Any) -> 
         _share(ranks, members[start[group] + first[group] :], first[group], seen[group])
 
 
-@exact
+@jit
 def _correlate_rows(one: Any, two: Any, among: Any, least: int, out: Any) -> None:
     for row in range(len(out)):
         count = _NONE
@@ -340,7 +340,7 @@ def _correlate_rows(one: Any, two: Any, among: Any, least: int, out: Any) -> Non
         out[row] = _quotient(joint, squares_one, squares_two) if count >= least else np.nan
 
 
-@exact
+@jit
 def _mean(values: Any, among: Any, count: int) -> float:
     """Return the mean of the chosen values: exactly their value if they are all equal."""
     anchor, total = np.nan, 0.0

@@ -22,17 +22,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from quantflux.expressions.kernels.contract import jit
 
 Rows = np.ndarray[Any, np.dtype[np.float64]]
 Vector = np.ndarray[Any, np.dtype[np.float64]]
-
-exact = njit(nogil=True, cache=True, error_model="numpy")
-"""How these kernels are compiled: in plain IEEE arithmetic, operation by operation.
-
-Contracted or reciprocal arithmetic may differ between LLVM's vector loop and its scalar remainder, and so would the
-bits of a symbol when the width of its block changes. It was also no faster: the loops wait for memory.
-"""
 
 LARGEST = 1e70
 """Where numbers end: sums of fourth powers, and products of sums of squares, must not overflow."""
@@ -47,7 +41,7 @@ ROUNDING = 1e-14
 """A deviation below this part of the mean is what rounding leaves of equal numbers, not variation."""
 
 
-@exact
+@jit
 def anchor_at(values: Vector, anchor: Vector) -> None:
     """Make a row's numbers the anchors; where there is none, the anchor stays."""
     for j in range(values.shape[0]):
@@ -55,13 +49,13 @@ def anchor_at(values: Vector, anchor: Vector) -> None:
         anchor[j] = value if abs(value) < LARGEST else before
 
 
-@exact
+@jit
 def doubtful(n: float, s: float, q: float, energy: float, cancellation: float) -> bool:
     """Return whether rounding may show in n numbers with the sums s of y and q of y * y. Never after adding up anew."""
     return (n * q - s * s) * cancellation < n * energy
 
 
-@exact
+@jit
 def window_mean(x: Rows, row: int, other: Rows, other_row: int, window: int, j: int) -> float:
     """Return the mean of x over the window's rows in which x and `other` hold numbers, 0 if there are none.
 
@@ -77,7 +71,7 @@ def window_mean(x: Rows, row: int, other: Rows, other_row: int, window: int, j: 
     return base + total / count if count else 0.0
 
 
-@exact
+@jit
 def varies(n: float, total: float, spread: float, floor: float) -> bool:
     """Return whether n numbers vary: their deviation (ddof=1) is above `floor` and above what rounding leaves.
 

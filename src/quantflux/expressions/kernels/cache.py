@@ -39,7 +39,7 @@ def use_own_cache() -> None:
         _forget_old(root, time.time() - _KEPT_SECONDS)
     except OSError:
         return  # a home that cannot be written to: Numba finds a place by its own rules, or keeps nothing
-    numba.config.CACHE_DIR = str(folder)
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
 
 
 def _forget_old(root: Path, since: float) -> None:

@@ -31,8 +31,13 @@ import numpy as np
 from numba import float64, int64, njit
 from numba.extending import register_jitable
 
-jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
-"""How kernels are compiled: on first use, kept on disk, without the interpreter's lock."""
+jit = njit(nogil=True, cache=True, error_model="numpy", fastmath=False)
+"""How kernels are compiled: on first use, kept on disk, without the interpreter's lock, in plain IEEE arithmetic.
+
+Contracted or reciprocal arithmetic may differ between LLVM's vector loop and its scalar remainder, and so would the
+bits of a symbol when the width of its block changes; and n * (1 / n) is not always 1. It was also no faster: the loops
+wait for memory. `fastmath` is said, as a function that is silent about it inherits that of its caller.
+"""
 
 ARRAY = float64[:, ::1]
 

@@ -12,18 +12,17 @@ from quantflux.expressions.kernels.anchoring import (
     Rows,
     Vector,
     doubtful,
-    exact,
     varies,
     window_mean,
 )
-from quantflux.expressions.kernels.contract import Kernel, anchor_period
+from quantflux.expressions.kernels.contract import Kernel, anchor_period, jit
 
 # The rows of the state: the anchors of both series, the largest sums of squares since the sums were added up, the count
 # of pairs, and the sums of a = x - its anchor, b = y - its anchor, and of their products.
 _ANCHOR_X, _ANCHOR_Y, _ENERGY_X, _ENERGY_Y, _COUNT, _A, _B, _AA, _BB, _AB = range(10)
 
 
-@exact
+@jit
 def rolling_correlation(
     x: Rows, hx: int, y: Rows, hy: int, correlation: Rows, hr: int, covariance: Rows, hv: int,
     state: Rows, rows: int, t: int, window: int, least: int, floor: float,
@@ -35,8 +34,7 @@ def rolling_correlation(
 
     Examples
     --------
-    >>> from quantflux.expressions.kernels.contract import run_whole
-    >>> x, y = np.array([[1.0], [2.0], [3.0]]), np.array([[2.0], [4.0], [4.0]])
+    >>>     >>> x, y = np.array([[1.0], [2.0], [3.0]]), np.array([[2.0], [4.0], [4.0]])
     >>> correlation, covariance = run_whole(ROLLING_CORRELATION, x, y, parameters=(3, 2, 0.0))
     >>> correlation.ravel().round(4).tolist(), covariance.ravel().tolist()
     ([nan, 1.0, 0.866], [nan, 1.0, 1.0])
@@ -46,7 +44,7 @@ def rolling_correlation(
         _write_correlation(state, max(least, 2), floor, correlation[hr + i], covariance[hv + i])
 
 
-@exact
+@jit
 def rolling_beta(
     y: Rows, hy: int, x: Rows, hx: int, slope: Rows, hs: int, residual: Rows, he: int,
     state: Rows, rows: int, t: int, window: int, least: int,
@@ -59,8 +57,7 @@ def rolling_beta(
 
     Examples
     --------
-    >>> from quantflux.expressions.kernels.contract import run_whole
-    >>> y, x = np.array([[1.0], [2.0], [6.0]]), np.array([[2.0], [3.0], [4.0]])
+    >>>     >>> y, x = np.array([[1.0], [2.0], [6.0]]), np.array([[2.0], [3.0], [4.0]])
     >>> slope, residual = run_whole(ROLLING_BETA, y, x, parameters=(3, 2))
     >>> slope.ravel().tolist(), residual.ravel().round(4).tolist()
     ([nan, 1.0, 2.5], [nan, 0.0, 0.5])
@@ -70,7 +67,7 @@ def rolling_beta(
         _write_line(state, y[hy + i], x[hx + i], max(least, 2), slope[hs + i], residual[he + i])
 
 
-@exact
+@jit
 def _advance(x: Rows, row_x: int, y: Rows, row_y: int, t: int, window: int, state: Rows) -> None:
     """Bring the sums to the window that ends at these rows, whose absolute number is t."""
     if t % anchor_period(window) == 0:
@@ -82,7 +79,7 @@ def _advance(x: Rows, row_x: int, y: Rows, row_y: int, t: int, window: int, stat
         _recentre(x, row_x, y, row_y, window, state)
 
 
-@exact
+@jit
 def _anchor_at(newest_x: Vector, newest_y: Vector, anchor_x: Vector, anchor_y: Vector) -> None:
     """Make a row's pairs the anchors."""
     for j in range(newest_x.shape[0]):
@@ -92,12 +89,12 @@ def _anchor_at(newest_x: Vector, newest_y: Vector, anchor_x: Vector, anchor_y: V
         anchor_y[j] = v if pair else before_y
 
 
-@exact
+@jit
 def _doubtful(n: float, a: float, aa: float, most_a: float, b: float, bb: float, most_b: float) -> bool:
     return doubtful(n, a, aa, most_a, CANCELLATION) | doubtful(n, b, bb, most_b, CANCELLATION)
 
 
-@exact
+@jit
 def _accumulate(x: Rows, row_x: int, y: Rows, row_y: int, window: int, state: Rows) -> int:
     """Add up the window that ends at these rows, about the anchors in the state. Return how many sums are doubtful."""
     anchor_x, anchor_y, energy_x, energy_y = (
@@ -127,7 +124,7 @@ def _accumulate(x: Rows, row_x: int, y: Rows, row_y: int, window: int, state: Ro
     return doubts
 
 
-@exact
+@jit
 def _slide(newest_x: Vector, oldest_x: Vector, newest_y: Vector, oldest_y: Vector, state: Rows) -> int:
     """Add a row's pairs and take another's out. Return how many sums are doubtful."""
     anchor_x, anchor_y, energy_x, energy_y = (
@@ -157,7 +154,7 @@ def _slide(newest_x: Vector, oldest_x: Vector, newest_y: Vector, oldest_y: Vecto
     return doubts
 
 
-@exact
+@jit
 def _recentre(x: Rows, row_x: int, y: Rows, row_y: int, window: int, state: Rows) -> None:
     """Add up the doubtful symbols' windows anew, about their means."""
     n, energy_x, energy_y = state[_COUNT], state[_ENERGY_X], state[_ENERGY_Y]
@@ -169,7 +166,7 @@ def _recentre(x: Rows, row_x: int, y: Rows, row_y: int, window: int, state: Rows
             _accumulate(x[:, j : j + 1], row_x, y[:, j : j + 1], row_y, window, state[:, j : j + 1])
 
 
-@exact
+@jit
 def _write_correlation(
     state: Rows, enough: int, floor: float, correlation: Vector, covariance: Vector
 ) -> None:
@@ -189,7 +186,7 @@ def _write_correlation(
         covariance[j] = cov if n >= enough else np.nan
 
 
-@exact
+@jit
 def _write_line(
     state: Rows, newest: Vector, other: Vector, enough: int, slope: Vector, residual: Vector
 ) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantflux.expressions.kernels.anchoring import LARGEST, Rows, Vector, exact
-from quantflux.expressions.kernels.contract import Kernel
+from quantflux.expressions.kernels.anchoring import LARGEST, Rows, Vector
+from quantflux.expressions.kernels.contract import Kernel, jit
 
 
-@exact
+@jit
 def rolling_mad(
     x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, window: int, least: int
 ) -> None:
@@ -52,7 +52,7 @@ def rolling_mad(
             result[j] = mad if counts[j] >= least else np.nan
 
 
-@exact
+@jit
 def rolling_product(
     x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, window: int, least: int
 ) -> None:
@@ -78,7 +78,7 @@ def rolling_product(
             result[j] = product[j] if (counts[j] >= enough) & (abs(product[j]) < np.inf) else np.nan
 
 
-@exact
+@jit
 def _count(row: Vector, counts: Vector, sign: float) -> None:
     """Add `sign` to the count of each symbol that has a number in the row."""
     for j in range(row.shape[0]):

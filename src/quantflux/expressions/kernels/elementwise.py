@@ -7,7 +7,6 @@ than a compiled loop of scalar calls; `FINITE` then mends what they return.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -100,7 +99,7 @@ def _unary(x: Any, hx: int, out: Any, ho: int, state: Any, rows: int, t: int, wh
                 o[j] = (1.0 if a[j] == 0.0 else 0.0) + (a[j] - a[j])
         elif what == FLOOR:
             for j in range(width):
-                o[j] = math.floor(a[j])
+                o[j] = np.floor(a[j])  # math.floor would go through an integer, which has no NaN
         elif what == FINITE:
             for j in range(width):
                 o[j] = a[j] + (a[j] - a[j])

@@ -18,8 +18,8 @@ from math import isnan
 import numpy as np
 
 from quantflux.core.errors import InvalidRequest
-from quantflux.expressions.kernels.anchoring import Rows, exact
-from quantflux.expressions.kernels.contract import Kernel
+from quantflux.expressions.kernels.anchoring import Rows
+from quantflux.expressions.kernels.contract import Kernel, jit
 
 
 def doubling_steps(window: int) -> tuple[int, ...]:
@@ -60,7 +60,7 @@ def _lag(lag: int) -> int:
     return lag
 
 
-@exact
+@jit
 def max_step(x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, lag: int) -> None:
     """Fill `out` with the larger of this row and the row `lag` before; of one number and NaN, the number."""
     for i in range(rows):
@@ -71,7 +71,7 @@ def max_step(x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: in
             largest[j] = a if isnan(larger) else larger
 
 
-@exact
+@jit
 def min_step(x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, lag: int) -> None:
     """Fill `out` with the smaller of this row and the row `lag` before; of one number and NaN, the number."""
     for i in range(rows):
@@ -86,7 +86,7 @@ MAX_STEP = Kernel("max_step", max_step, 1, 1, (int,), history=_lag, cost=lambda 
 MIN_STEP = Kernel("min_step", min_step, 1, 1, (int,), history=_lag, cost=lambda *_: 0.3)
 
 
-@exact
+@jit
 def arg_start(
     x: Rows, hx: int, value: Rows, hv: int, row: Rows, hr: int, state: Rows, rows: int, t: int, nan_first: int
 ) -> None:
@@ -109,7 +109,7 @@ def arg_start(
             places[j] = now if number | ((nan_first != 0) & (begun[j] > 0.0)) else np.nan
 
 
-@exact
+@jit
 def argmax_step(
     value: Rows, hv: int, row: Rows, hr: int, out: Rows, ho: int, out_row: Rows, h2: int,
     state: Rows, rows: int, t: int, lag: int,
@@ -129,7 +129,7 @@ def argmax_step(
             place[j] = at_b if old else at_a
 
 
-@exact
+@jit
 def argmin_step(
     value: Rows, hv: int, row: Rows, hr: int, out: Rows, ho: int, out_row: Rows, h2: int,
     state: Rows, rows: int, t: int, lag: int,
@@ -145,7 +145,7 @@ def argmin_step(
             place[j] = at_b if old else at_a
 
 
-@exact
+@jit
 def arg_index(
     row: Rows, hr: int, known: Rows, hk: int, out: Rows, ho: int, state: Rows, rows: int, t: int, window: int
 ) -> None:
@@ -168,7 +168,7 @@ def arg_index(
             indexes[j] = np.nan if isnan(numbers[j]) else place - oldest + 1.0
 
 
-@exact
+@jit
 def mask_by_count(
     x: Rows, hx: int, count: Rows, hc: int, out: Rows, ho: int, state: Rows, rows: int, t: int, least: int
 ) -> None:

@@ -13,11 +13,10 @@ from quantflux.expressions.kernels.anchoring import (
     Vector,
     anchor_at,
     doubtful,
-    exact,
     varies,
     window_mean,
 )
-from quantflux.expressions.kernels.contract import Kernel, anchor_period
+from quantflux.expressions.kernels.contract import Kernel, anchor_period, jit
 
 # The rows of the state: the anchor, the largest sum of squares since the sums were added up, the count of numbers and
 # the sums of the first to fourth powers.
@@ -27,7 +26,7 @@ _SHAPE_CANCELLATION = 128.0
 """As `CANCELLATION`, for fourth powers: they lose twice the digits."""
 
 
-@exact
+@jit
 def rolling_moments(
     x: Rows, hx: int, variance: Rows, hv: int, deviation: Rows, hd: int,
     state: Rows, rows: int, t: int, window: int, least: int,
@@ -39,8 +38,7 @@ def rolling_moments(
 
     Examples
     --------
-    >>> from quantflux.expressions.kernels.contract import run_whole
-    >>> x = np.array([[5.0], [5.0], [np.nan], [7.0], [7.0]])
+    >>>     >>> x = np.array([[5.0], [5.0], [np.nan], [7.0], [7.0]])
     >>> run_whole(ROLLING_MOMENTS, x, parameters=(3, 1))[0].ravel().tolist()
     [nan, 0.0, 0.0, 2.0, 0.0]
     """
@@ -57,7 +55,7 @@ def rolling_moments(
         _write_moments(state, max(least, 2), variance[hv + i], deviation[hd + i])
 
 
-@exact
+@jit
 def _accumulate(x: Rows, row: int, window: int, state: Rows) -> int:
     """Add up the window that ends at `row`, about the anchors in the state. Return how many sums are doubtful."""
     anchor, energy, n, s, q = state[_ANCHOR], state[_ENERGY], state[_COUNT], state[_ONE], state[_TWO]
@@ -78,7 +76,7 @@ def _accumulate(x: Rows, row: int, window: int, state: Rows) -> int:
     return doubts
 
 
-@exact
+@jit
 def _slide(newest: Vector, oldest: Vector, state: Rows) -> int:
     """Add a row's numbers and take another's out. Return how many sums are doubtful."""
     anchor, energy, n, s, q = state[_ANCHOR], state[_ENERGY], state[_COUNT], state[_ONE], state[_TWO]
@@ -95,7 +93,7 @@ def _slide(newest: Vector, oldest: Vector, state: Rows) -> int:
     return doubts
 
 
-@exact
+@jit
 def _recentre(x: Rows, row: int, window: int, state: Rows) -> None:
     """Add up the doubtful symbols' windows anew, about their means."""
     energy, n, s, q = state[_ENERGY], state[_COUNT], state[_ONE], state[_TWO]
@@ -105,7 +103,7 @@ def _recentre(x: Rows, row: int, window: int, state: Rows) -> None:
             _accumulate(x[:, j : j + 1], row, window, state[:, j : j + 1])
 
 
-@exact
+@jit
 def _write_moments(state: Rows, enough: int, variance: Vector, deviation: Vector) -> None:
     counts, s, q = state[_COUNT], state[_ONE], state[_TWO]
     for j in range(variance.shape[0]):
@@ -123,7 +121,7 @@ ROLLING_MOMENTS = Kernel(
 )  # fmt: skip
 
 
-@exact
+@jit
 def rolling_shape(
     x: Rows, hx: int, skewness: Rows, hs: int, kurtosis: Rows, hk: int,
     state: Rows, rows: int, t: int, window: int, least: int,
@@ -147,7 +145,7 @@ def rolling_shape(
         _write_shape(state, max(least, 3), max(least, 4), skewness[hs + i], kurtosis[hk + i])
 
 
-@exact
+@jit
 def _accumulate_powers(x: Rows, row: int, window: int, state: Rows) -> int:
     """As `_accumulate`, with third and fourth powers."""
     anchor, energy, n = state[_ANCHOR], state[_ENERGY], state[_COUNT]
@@ -172,7 +170,7 @@ def _accumulate_powers(x: Rows, row: int, window: int, state: Rows) -> int:
     return doubts
 
 
-@exact
+@jit
 def _slide_powers(newest: Vector, oldest: Vector, state: Rows) -> int:
     """As `_slide`, with third and fourth powers."""
     anchor, energy, n = state[_ANCHOR], state[_ENERGY], state[_COUNT]
@@ -193,7 +191,7 @@ def _slide_powers(newest: Vector, oldest: Vector, state: Rows) -> int:
     return doubts
 
 
-@exact
+@jit
 def _recentre_powers(x: Rows, row: int, window: int, state: Rows) -> None:
     """As `_recentre`, with third and fourth powers."""
     energy, n, s, q = state[_ENERGY], state[_COUNT], state[_ONE], state[_TWO]
@@ -203,7 +201,7 @@ def _recentre_powers(x: Rows, row: int, window: int, state: Rows) -> None:
             _accumulate_powers(x[:, j : j + 1], row, window, state[:, j : j + 1])
 
 
-@exact
+@jit
 def _write_shape(state: Rows, enough: int, enough_4: int, skewness: Vector, kurtosis: Vector) -> None:
     anchor, counts = state[_ANCHOR], state[_COUNT]
     ones, twos, threes, fours = state[_ONE], state[_TWO], state[_THREE], state[_FOUR]

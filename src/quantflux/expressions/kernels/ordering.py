@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from quantflux.expressions.kernels.anchoring import Rows, Vector, exact
-from quantflux.expressions.kernels.contract import Kernel
+from quantflux.expressions.kernels.anchoring import Rows, Vector
+from quantflux.expressions.kernels.contract import Kernel, jit
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -33,7 +33,7 @@ _LANES = 32  # symbols sorted side by side; a constant, because LLVM vectorises 
 _SLIDE = 64  # rows that the window moves down before it is moved back up
 
 
-@exact
+@jit
 def rolling_rank(
     x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, window: int, least: int
 ) -> None:
@@ -60,7 +60,7 @@ def rolling_rank(
             ranks[j] = (0.5 * twice[j] + 1.0) / counts[j] if known else np.nan
 
 
-@exact
+@jit
 def _count_below(x: Rows, at: int, window: int, twice: Vector) -> None:
     """Fill `twice` with how many older rows of the window are below the newest, plus how many are not above."""
     newest = x[at]
@@ -81,7 +81,7 @@ def _count_below(x: Rows, at: int, window: int, twice: Vector) -> None:
             twice[j] += (1.0 if a[j] < newest[j] else 0.0) + (1.0 if a[j] <= newest[j] else 0.0)
 
 
-@exact
+@jit
 def rolling_quantiles(
     x: Rows, hx: int, out: Rows, ho: int, out2: Rows, h2: int, state: Rows, rows: int, t: int,
     window: int, least: int, q1: float, q2: float,
@@ -122,7 +122,7 @@ def rolling_quantiles(
                 _interpolate(ordered, counts, enough, q2, places, fractions, out2[h2 + i, first:last])
 
 
-@exact
+@jit
 def _read(row: Vector, values: Vector, counts: Vector, sign: float) -> None:
     """Copy a row with NaN made +inf, and add `sign` for each number to the counts."""
     for j in range(row.shape[0]):
@@ -131,7 +131,7 @@ def _read(row: Vector, values: Vector, counts: Vector, sign: float) -> None:
         counts[j] += 0.0 if missing else sign
 
 
-@exact
+@jit
 def _replace(ordered: Vector, size: int, leaving: Vector, arriving: Vector) -> None:
     """Replace a value in each column of a sorted window that lies one row higher, moving it down by that row.
 
@@ -159,7 +159,7 @@ def _replace(ordered: Vector, size: int, leaving: Vector, arriving: Vector) -> N
             s[j + 3 * lanes] = d3 if d3 > low else low
 
 
-@exact
+@jit
 def _interpolate(
     ordered: Vector, counts: Vector, enough: int, q: float, places: Places, fractions: Vector, out: Vector
 ) -> None:

@@ -11,11 +11,11 @@ from math import isnan
 
 import numpy as np
 
-from quantflux.expressions.kernels.anchoring import LARGEST, Rows, exact
-from quantflux.expressions.kernels.contract import Kernel
+from quantflux.expressions.kernels.anchoring import LARGEST, Rows
+from quantflux.expressions.kernels.contract import Kernel, jit
 
 
-@exact
+@jit
 def ewm(
     x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int,
     alpha: float, adjust: int, least: int,
@@ -45,7 +45,7 @@ def ewm(
             means[j] = mean[j] if counts[j] >= enough else np.nan
 
 
-@exact
+@jit
 def seeded_ewm(
     x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, alpha: float, window: int
 ) -> None:
@@ -74,7 +74,7 @@ def seeded_ewm(
             means[j] = mean[j] if number & (count >= window) else np.nan
 
 
-@exact
+@jit
 def cumulative_sum(x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int) -> None:
     """Fill `out` with the sum of the symbol's numbers so far; NaN where x is none. State: the sum."""
     total = state[0]
@@ -86,7 +86,7 @@ def cumulative_sum(x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int,
             sums[j] = total[j] if number else np.nan
 
 
-@exact
+@jit
 def fill_after(
     x: Rows, hx: int, since: Rows, hs: int, out: Rows, ho: int, state: Rows, rows: int, t: int, value: float
 ) -> None:
@@ -105,7 +105,7 @@ def fill_after(
             filled[j] = substitute if isnan(known) else known
 
 
-@exact
+@jit
 def last_known(x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, limit: int) -> None:
     """Fill `out` with x, and where it is NaN with the number before, at most `limit` rows after it (0: any number).
 

@@ -15,11 +15,10 @@ from quantflux.expressions.kernels.anchoring import (
     Vector,
     anchor_at,
     doubtful,
-    exact,
     varies,
     window_mean,
 )
-from quantflux.expressions.kernels.contract import Kernel, anchor_period
+from quantflux.expressions.kernels.contract import Kernel, anchor_period, jit
 
 # The rows of the state: the anchor, the largest sum of squares since the sums were added up, the count of numbers and
 # the sums of y, y * y, place * y, place and place * place. Sums of places are whole numbers and always exact.
@@ -32,7 +31,7 @@ _FLAT = 2e-5
 """The deviation at or below which R squared is NaN, as in Qlib."""
 
 
-@exact
+@jit
 def rolling_regression(
     x: Rows, hx: int, slope: Rows, hs: int, rsquare: Rows, hr: int, residual: Rows, he: int,
     state: Rows, rows: int, t: int, window: int, least: int,
@@ -46,8 +45,7 @@ def rolling_regression(
 
     Examples
     --------
-    >>> from quantflux.expressions.kernels.contract import run_whole
-    >>> x = np.array([[1.0], [3.0], [np.nan], [4.0]])
+    >>>     >>> x = np.array([[1.0], [3.0], [np.nan], [4.0]])
     >>> slope, rsquare, residual = run_whole(ROLLING_REGRESSION, x, parameters=(4, 2))
     >>> slope.ravel().round(4).tolist(), residual.ravel().round(4).tolist()
     ([nan, 2.0, 2.0, 0.9286], [nan, 0.0, nan, -0.2143])
@@ -57,7 +55,7 @@ def rolling_regression(
         _write_line(state, x[hx + i], window, max(least, 2), slope[hs + i], rsquare[hr + i], residual[he + i])
 
 
-@exact
+@jit
 def rolling_decay(
     x: Rows, hx: int, out: Rows, ho: int, state: Rows, rows: int, t: int, window: int, least: int
 ) -> None:
@@ -67,8 +65,7 @@ def rolling_decay(
 
     Examples
     --------
-    >>> from quantflux.expressions.kernels.contract import run_whole
-    >>> x = np.array([[1.0], [np.nan], [5.0]])
+    >>>     >>> x = np.array([[1.0], [np.nan], [5.0]])
     >>> run_whole(ROLLING_DECAY, x, parameters=(3, 1))[0].ravel().tolist()
     [1.0, 1.0, 4.0]
     """
@@ -81,7 +78,7 @@ def rolling_decay(
             means[j] = mean if n[j] >= enough else np.nan
 
 
-@exact
+@jit
 def _advance(x: Rows, row: int, t: int, window: int, state: Rows) -> None:
     """Bring the sums to the window that ends at `row`, whose absolute number is t."""
     if t % anchor_period(window) == 0:
@@ -93,7 +90,7 @@ def _advance(x: Rows, row: int, t: int, window: int, state: Rows) -> None:
         _recentre(x, row, window, state)
 
 
-@exact
+@jit
 def _doubtful(n: float, s: float, q: float, energy: float, p: float, pp: float, width: float) -> bool:
     """Return whether rounding may show in the sums of y * y, or in those of place * y.
 
@@ -105,7 +102,7 @@ def _doubtful(n: float, s: float, q: float, energy: float, p: float, pp: float, 
     return doubtful(n, s, q, energy, CANCELLATION) | joint
 
 
-@exact
+@jit
 def _accumulate(x: Rows, row: int, window: int, state: Rows) -> int:
     """Add up the window that ends at `row`, about the anchors in the state. Return how many sums are doubtful."""
     anchor, energy, n = state[_ANCHOR], state[_ENERGY], state[_COUNT]
@@ -131,7 +128,7 @@ def _accumulate(x: Rows, row: int, window: int, state: Rows) -> int:
     return doubts
 
 
-@exact
+@jit
 def _slide(newest: Vector, oldest: Vector, width: float, state: Rows) -> int:
     """Add a row's numbers at place `width` and take out those at place 1. Return how many sums are doubtful."""
     anchor, energy, n = state[_ANCHOR], state[_ENERGY], state[_COUNT]
@@ -152,7 +149,7 @@ def _slide(newest: Vector, oldest: Vector, width: float, state: Rows) -> int:
     return doubts
 
 
-@exact
+@jit
 def _recentre(x: Rows, row: int, window: int, state: Rows) -> None:
     """Add up the doubtful symbols' windows anew, about their means."""
     energy, n, s, q, p, pp = state[_ENERGY], state[_COUNT], state[_Y], state[_YY], state[_P], state[_PP]
@@ -162,7 +159,7 @@ def _recentre(x: Rows, row: int, window: int, state: Rows) -> None:
             _accumulate(x[:, j : j + 1], row, window, state[:, j : j + 1])
 
 
-@exact
+@jit
 def _write_line(
     state: Rows, newest: Vector, window: int, enough: int, slope: Vector, rsquare: Vector, residual: Vector
 ) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from quantflux.expressions.kernels.contract import jit
 from quantflux.expressions.kernels.row_sorting import sort_row, sorting_space
-from quantflux.expressions.kernels.rows import NO_SPREAD, RowKernel, exact
+from quantflux.expressions.kernels.rows import NO_SPREAD, RowKernel
 
 MOST_GROUPS = 1 << 16
 """Codes from here on are no group, so that a wrong code costs no memory."""
@@ -169,7 +169,7 @@ def _group_scale(
             to[i] = row[i] * factors[slots[i]]
 
 
-@exact
+@jit
 def _write_ranks(order: Any, tied: Any, count: int, slots: Any, seen: Any, equal: Any, out: Any) -> None:
     """Write each number's rank in its group; equal ones of a group share the mean of their ranks.
 
@@ -200,7 +200,7 @@ def _write_ranks(order: Any, tied: Any, count: int, slots: Any, seen: Any, equal
         start = stop
 
 
-@exact
+@jit
 def _divide(row: Any, slots: Any, counts: Any) -> None:
     for i in range(row.size):
         row[i] /= counts[slots[i]]

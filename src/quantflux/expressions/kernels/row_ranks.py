@@ -11,13 +11,13 @@ import numpy as np
 
 from quantflux.expressions.kernels.contract import jit
 from quantflux.expressions.kernels.row_sorting import sort_row, sorting_space
-from quantflux.expressions.kernels.rows import RowKernel, broadcast, exact
+from quantflux.expressions.kernels.rows import RowKernel, broadcast
 
 MAD_TO_STD = 1.4826
 """A normal variable's standard deviation in median absolute deviations."""
 
 
-@exact
+@jit
 def write_ranks(order: Any, tied: Any, count: int, out: Any) -> None:
     """Write the ranks 1 .. count of sorted numbers to their positions, equal ones sharing the mean of their ranks."""
     starts = np.empty(count, np.int64)
@@ -30,7 +30,7 @@ def write_ranks(order: Any, tied: Any, count: int, out: Any) -> None:
         stop = stop if tied[i] else i
 
 
-@exact
+@jit
 def _divide(row: Any, count: int) -> None:
     for i in range(row.size):
         row[i] /= count
@@ -47,7 +47,7 @@ def _row_rank(x: Any, hx: int, out: Any, ho: int, first: int, last: int) -> None
         _divide(out[ho + r], count)
 
 
-@exact
+@jit
 def _put_in_buckets(ranks: Any, count: int, buckets: int) -> None:
     # The half keeps tied names together in the middle of their ranks and makes the buckets equal without ties.
     for i in range(ranks.size):
@@ -66,7 +66,7 @@ def _row_quantile_bucket(x: Any, hx: int, out: Any, ho: int, first: int, last: i
             _put_in_buckets(out[ho + r], count, buckets)
 
 
-@exact
+@jit
 def middle(row: Any, order: Any, count: int) -> float:
     """Return the median of sorted numbers, NaN of none."""
     if count == 0:
@@ -75,7 +75,7 @@ def middle(row: Any, order: Any, count: int) -> float:
     return low if low == high else low / 2 + high / 2
 
 
-@exact
+@jit
 def _quantile(row: Any, order: Any, count: int, share: float) -> float:
     """Return a quantile of sorted numbers, interpolated linearly between the two next to it; NaN of none."""
     if count == 0:
@@ -89,7 +89,7 @@ def _quantile(row: Any, order: Any, count: int, share: float) -> float:
     return (1 - weight) * low + weight * high
 
 
-@exact
+@jit
 def _median_deviation(row: Any, order: Any, count: int, center: float) -> float:
     """Return the median distance of sorted numbers from their median.
 
@@ -112,12 +112,12 @@ def _median_deviation(row: Any, order: Any, count: int, center: float) -> float:
     return before / 2 + distance / 2
 
 
-@exact
+@jit
 def _distance(number: float, center: float) -> float:
     return 0.0 if number == center else abs(number - center)
 
 
-@exact
+@jit
 def _clip(row: Any, low: float, high: float, out: Any) -> None:
     for i in range(row.size):
         value = row[i]

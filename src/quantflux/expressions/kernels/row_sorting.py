@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from quantflux.expressions.kernels.rows import exact
+from quantflux.expressions.kernels.contract import jit
 
 _SIGN = np.uint64(1 << 63)
 _ALL = np.uint64((1 << 64) - 1)
@@ -36,7 +36,7 @@ _MOVES = 8  # per word, before insertion gives up
 _SHORT = 24  # words that insertion sorts faster than dealing does
 
 
-@exact
+@jit
 def _bits(number: Any) -> int:
     count = 0
     while number > _ZERO:
@@ -45,13 +45,13 @@ def _bits(number: Any) -> int:
     return count
 
 
-@exact
+@jit
 def _key(bits: Any) -> Any:
     bits = _ZERO if bits == _SIGN else bits
     return bits ^ (_SIGN if bits < _SIGN else _ALL)
 
 
-@exact
+@jit
 def _range(row: Any) -> tuple[Any, Any]:
     """Return the lowest and the highest key of the numbers; the lowest is above the highest if there are none."""
     low, high = _ALL, _ZERO
@@ -63,7 +63,7 @@ def _range(row: Any) -> tuple[Any, Any]:
     return low, high
 
 
-@exact
+@jit
 def sorting_space(width: int) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Return what `sort_row` needs for rows of this width, to be used again for every row.
 
@@ -87,7 +87,7 @@ def sorting_space(width: int) -> tuple[Any, Any, Any, Any, Any, Any]:
     )
 
 
-@exact
+@jit
 def sort_row(row: Any, space: tuple[Any, Any, Any, Any, Any, Any]) -> int:
     """Order a row, given as its bits (uint64, shape (N,)); return how many numbers it has. See `sorting_space`."""
     order, tied, words, spare, high_counts, low_counts = space
@@ -108,7 +108,7 @@ def sort_row(row: Any, space: tuple[Any, Any, Any, Any, Any, Any]) -> int:
     return count
 
 
-@exact
+@jit
 def _make_words(
     row: Any, low: Any, shift: int, place: int, words: Any, high_counts: Any, low_counts: Any
 ) -> int:
@@ -130,7 +130,7 @@ def _make_words(
     return count
 
 
-@exact
+@jit
 def _deal(words: Any, to: Any, count: int, bit: int, counts: Any) -> None:
     """Put words in the order of the digit that begins at a bit, of which there are `counts`; keep it among equals."""
     start = np.int32(0)
@@ -145,7 +145,7 @@ def _deal(words: Any, to: Any, count: int, bit: int, counts: Any) -> None:
         counts[pile] += 1
 
 
-@exact
+@jit
 def _deal_all(words: Any, spare: Any, count: int, first: int, bits: int, counts: Any) -> None:
     """Put words in the order of so many bits from the `first` on; what they have above is the same for all."""
     digit = _bits(np.uint64(counts.size - 1))
@@ -159,7 +159,7 @@ def _deal_all(words: Any, spare: Any, count: int, first: int, bits: int, counts:
             words[i] = spare[i]
 
 
-@exact
+@jit
 def _insert(words: Any, count: int, moves: int) -> bool:
     """Sort words that are nearly in order; return False, with all of them still there, if that takes more moves."""
     for i in range(1, count):
@@ -175,7 +175,7 @@ def _insert(words: Any, count: int, moves: int) -> bool:
     return True
 
 
-@exact
+@jit
 def _read_order(words: Any, count: int, place: int, order: Any, tied: Any) -> None:
     """Split sorted words into positions and ties."""
     position = ~(_ALL << np.uint64(place))
@@ -185,7 +185,7 @@ def _read_order(words: Any, count: int, place: int, order: Any, tied: Any) -> No
         tied[i] = (words[i] ^ words[i - 1]) <= position
 
 
-@exact
+@jit
 def _some_differ(row: Any, order: Any, tied: Any, count: int) -> bool:
     """Return whether any that are called tied may differ; cheaper than a walk along the runs, and rarely so."""
     differ = False
@@ -194,7 +194,7 @@ def _some_differ(row: Any, order: Any, tied: Any, count: int) -> bool:
     return differ
 
 
-@exact
+@jit
 def _settle(row: Any, low: Any, shift: int, place: int, count: int, space: tuple[Any, ...]) -> None:
     """Order the runs of words whose kept bits are equal by the bits that gave way to the position."""
     order, tied, words, spare, _, counts = space

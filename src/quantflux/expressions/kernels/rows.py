@@ -34,12 +34,6 @@ from quantflux.expressions.kernels.contract import ARRAY, compile_once, jit
 lanes = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
 """For loops that only add up: the sum may be taken in several lanes at once, which is eight times as fast."""
 
-exact = njit(nogil=True, cache=True, error_model="numpy", fastmath=False)
-"""For divisions that must round as IEEE says: n * (1 / n) is not always 1, and the highest rank is.
-
-A function that is silent about `fastmath` inherits that of the function which calls it.
-"""
-
 _TUPLE: Any = types.UniTuple
 
 NO_SPREAD = 1e-12

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantflux.expressions.kernels.anchoring import LARGEST, Rows, Vector, exact
-from quantflux.expressions.kernels.contract import Kernel, anchor_period
+from quantflux.expressions.kernels.anchoring import LARGEST, Rows, Vector
+from quantflux.expressions.kernels.contract import Kernel, anchor_period, jit
 
 _COUNT, _SUM, _LOST, _LAST = range(4)  # the rows of the state
 
 
-@exact
+@jit
 def rolling_sum(
     x: Rows, hx: int, total: Rows, ht: int, mean: Rows, hm: int, count: Rows, hc: int,
     state: Rows, rows: int, t: int, window: int, least: int,
@@ -27,8 +27,7 @@ def rolling_sum(
 
     Examples
     --------
-    >>> from quantflux.expressions.kernels.contract import run_whole
-    >>> x = np.array([[1.0], [np.nan], [4.0], [6.0]])
+    >>>     >>> x = np.array([[1.0], [np.nan], [4.0], [6.0]])
     >>> total, mean, count = run_whole(ROLLING_SUM, x, parameters=(3, 2))
     >>> total.ravel().tolist(), mean.ravel().tolist(), count.ravel().tolist()
     ([nan, nan, 5.0, 10.0], [nan, nan, 2.5, 5.0], [1.0, 1.0, 2.0, 2.0])
@@ -43,7 +42,7 @@ def rolling_sum(
         _write(state, max(least, 1), total[ht + i], mean[hm + i], count[hc + i])
 
 
-@exact
+@jit
 def _accumulate(x: Rows, row: int, window: int, state: Rows) -> None:
     """Add up the window that ends at `row`, the oldest first."""
     state[:_LAST] = 0.0
@@ -51,7 +50,7 @@ def _accumulate(x: Rows, row: int, window: int, state: Rows) -> None:
         _add(x[k], state)
 
 
-@exact
+@jit
 def _add(newest: Vector, state: Rows) -> None:
     n, s, lost, last = state[_COUNT], state[_SUM], state[_LOST], state[_LAST]
     for j in range(newest.shape[0]):
@@ -67,7 +66,7 @@ def _add(newest: Vector, state: Rows) -> None:
         last[j] = value if number else before
 
 
-@exact
+@jit
 def _slide(newest: Vector, oldest: Vector, state: Rows) -> None:
     """Add the newest number and take the oldest one out, in one pass: two two-sums."""
     n, s, lost, last = state[_COUNT], state[_SUM], state[_LOST], state[_LAST]
@@ -86,7 +85,7 @@ def _slide(newest: Vector, oldest: Vector, state: Rows) -> None:
         last[j] = value if number else before
 
 
-@exact
+@jit
 def _write(state: Rows, enough: int, total: Vector, mean: Vector, count: Vector) -> None:
     counts, s, lost, last = state[_COUNT], state[_SUM], state[_LOST], state[_LAST]
     for j in range(total.shape[0]):

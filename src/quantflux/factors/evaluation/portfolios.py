@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from quantflux.expressions.kernels.rows import exact
+from quantflux.expressions.kernels.contract import jit
 from quantflux.factors.evaluation.records import Record, record_of
 from quantflux.factors.universe import Market
 from quantflux.rules import Commission, fee_rates
@@ -180,7 +180,7 @@ def hold_quantiles(dealing: Dealing, labels: np.ndarray, quantiles: int, days: i
     return Portfolios(*means)
 
 
-@exact
+@jit
 def _hold_sleeve(
     price: Any,
     buyable: Any,
@@ -228,7 +228,7 @@ def _hold_sleeve(
                     bought[row + 1, group] += trades[0, group] / worth[group]
 
 
-@exact
+@jit
 def _value(held: Any, number: int, price: Any, worth: Any, holding: Any) -> None:
     """Value every holding at today's price, the last one where there is none; add up and count each group's."""
     names, groups, shares, values, _ = held
@@ -240,7 +240,7 @@ def _value(held: Any, number: int, price: Any, worth: Any, holding: Any) -> None
         holding[groups[i]] += 1
 
 
-@exact
+@jit
 def _renew(
     held: Any,
     number: int,
@@ -289,7 +289,7 @@ def _renew(
     return number
 
 
-@exact
+@jit
 def _keep(held: Any, number: int) -> int:
     """Move the holdings that are kept to the front; return how many there are."""
     names, groups, shares, values, kept = held

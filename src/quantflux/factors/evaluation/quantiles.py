@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from quantflux.expressions.kernels.rows import exact
+from quantflux.expressions.kernels.contract import jit
 from quantflux.factors.ranking import Ranking, SortedRows
 
 NOT_HELD = -1
@@ -98,7 +98,7 @@ def monotonicity(means: np.ndarray) -> tuple[float, float]:
     return round(float(rank[0]), 12), float(np.mean(steps > 0))
 
 
-@exact
+@jit
 def _label(ranks: Any, count: Any, quantiles: int, labels: Any) -> None:
     for row in range(len(ranks)):
         if count[row] < quantiles:
@@ -110,7 +110,7 @@ def _label(ranks: Any, count: Any, quantiles: int, labels: Any) -> None:
                 labels[row, name] = max((place * quantiles + span - 1) // span - 1, 0)
 
 
-@exact
+@jit
 def _means(values: Any, labels: Any, means: Any) -> None:
     groups = means.shape[1]
     total, count = np.empty(groups), np.empty(groups, np.int64)
@@ -126,7 +126,7 @@ def _means(values: Any, labels: Any, means: Any) -> None:
             means[row, group] = total[group] / count[group] if count[group] > 0 else np.nan
 
 
-@exact
+@jit
 def _turnover(now: Any, before: Any, part: Any) -> None:
     groups = part.shape[1]
     held, new, were = np.empty(groups, np.int64), np.empty(groups, np.int64), np.empty(groups, np.int64)
