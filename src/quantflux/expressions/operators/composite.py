@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from quantflux.core.errors import InvalidRequest
-from quantflux.expressions.arguments import WINDOW, Input, Scalar
+from quantflux.expressions.arguments import WINDOW, Argument, Input, Scalar
 from quantflux.expressions.nodes import Family, Node, lookback_of
 from quantflux.expressions.operators.rolling import Delay
 
@@ -29,38 +31,42 @@ class Composite(Node):
         return whole - max((b for b in below if b is not None), default=0)
 
 
-class Delta(Composite):
+class AgainstPast(Composite):
+    """x beside its value `window` rows before."""
+
+    __slots__ = ()
+    arguments: ClassVar[tuple[Argument, ...]] = (_X, WINDOW)
+
+    @classmethod
+    def simplified(cls, inputs: tuple[Node, ...], parameters: tuple[Scalar, ...]) -> Node | None:
+        """Refuse what the expansion would."""
+        Delay(inputs[0], parameters[0])
+        return None
+
+    @property
+    def past(self) -> Node:
+        """The value `window` rows before."""
+        return Delay(self.inputs[0], self.parameters[0])
+
+
+class Delta(AgainstPast):
     """x minus its value `window` rows before."""
 
     __slots__ = ()
     name = "delta"
-    arguments = (_X, WINDOW)
-
-    @classmethod
-    def simplified(cls, inputs: tuple[Node, ...], parameters: tuple[Scalar, ...]) -> Node | None:
-        """Refuse what the expansion would."""
-        Delay(inputs[0], parameters[0])
-        return None
 
     def expansion(self) -> Node:
-        return self.inputs[0] - Delay(self.inputs[0], self.parameters[0])
+        return self.inputs[0] - self.past
 
 
-class Change(Composite):
+class Change(AgainstPast):
     """x over its value `window` rows before, minus 1."""
 
     __slots__ = ()
     name = "pct_change"
-    arguments = (_X, WINDOW)
-
-    @classmethod
-    def simplified(cls, inputs: tuple[Node, ...], parameters: tuple[Scalar, ...]) -> Node | None:
-        """Refuse what the expansion would."""
-        Delay(inputs[0], parameters[0])
-        return None
 
     def expansion(self) -> Node:
-        return self.inputs[0] / Delay(self.inputs[0], self.parameters[0]) - 1
+        return self.inputs[0] / self.past - 1
 
 
 def expanded(node: Node) -> Node:
