@@ -48,7 +48,9 @@ class FactorSettings(Section):
         unit="bytes",
         ge=10_000_000,
     )
-    threads: int = setting(0, "Threads of a computation; 0 means one for each processor.", ge=0, le=1024)
+    threads: int = setting(
+        0, "Threads of a computation; 0 means one for each processor.", unit="threads", ge=0, le=1024
+    )
     max_memory_bytes: int = setting(
         3_000_000_000,
         "Most memory that the process may hold while it computes factors; a computation is cut to fit.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from quantflux.data.schema import DAILY
 from quantflux.factors.stored import Course
 from quantflux.factors.stored.folder import META, SetFolder
 from quantflux.factors.stored.segments import SegmentWriter, StoredValues
+from tests.factors.children import forked, status_of
 from tests.factors.stored.markets import EVERY_FAMILY, LATER, NAMES, Market, assert_same, bars, expressions
 
 WANTED = expressions({name: EVERY_FAMILY[name] for name in ("rolling", "endless", "past_of_across")})
@@ -74,30 +74,24 @@ class Death:
 
 def killed_at(step: int, work: Callable[[], object]) -> bool:
     """Do the work in a child that dies at a step of it; say whether it got that far."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # threads that a fork does not take along
-        child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            death = Death(step)
-            for owner, name in (
-                (SegmentWriter, "written"),
-                (os, "fdatasync"),
-                (SetFolder, "write_state"),
-                (Path, "replace"),
-                (SetFolder, "sweep"),
-                (Path, "unlink"),
-            ):
-                death.before(owner, name)
-            death.within_writes()
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return os.WIFSIGNALED(status)
+
+    def doomed() -> None:
+        death = Death(step)
+        for owner, name in (
+            (SegmentWriter, "written"),
+            (os, "fdatasync"),
+            (SetFolder, "write_state"),
+            (Path, "replace"),
+            (SetFolder, "sweep"),
+            (Path, "unlink"),
+        ):
+            death.before(owner, name)
+        death.within_writes()
+        work()
+
+    status = status_of(forked(doomed))
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
 
 
 def stored_in(folder: Path) -> Panel | None:
