@@ -76,6 +76,7 @@ MEANINGS = {
     "Or($close>1, $open>1)": "fill_after(close > 1, 0, close) | fill_after(open > 1, 0, open)",
     "Not($close>1)": "!fill_after(close > 1, 0, close)",
     "If($close>$open, $close, 0)": "where(fill_after(close > open, 0, close), close, 0)",
+    "If(1, $close, $open)": "where(1, close, open)",
     "If($close, 1, $open)": "where(fill_after(close, 1, close), 1, open)",
     # Our own names keep their meaning among Qlib's; a comparison in such a text is Qlib's.
     "rank(Mean($close, 5))": "rank(ts_mean(close, 5, least=1))",

@@ -117,7 +117,7 @@ def _weighted(since: Node | None, x: Node, n: int) -> Node:
 def _choice(since: Node | None, condition: Node, x: Node, y: Node) -> Node:
     # NumPy takes a missing condition for true; comparisons are never missing.
     inner = condition.inputs[0] if isinstance(condition, FillAfter) else condition
-    if since is not None and not isinstance(inner, _TRUTHS):
+    if since is not None and not isinstance(inner, (*_TRUTHS, Constant)):
         condition = FillAfter(condition, 1, since)
     return Where(condition, x, y)
 
