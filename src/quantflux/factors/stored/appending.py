@@ -48,7 +48,7 @@ def append(
     estimate: Quote,
     hooks: Hooks,
 ) -> Meta:
-    """Compute the rows of a panel, and return what the folder holds with them; the caller publishes it.
+    """Compute the rows of a panel, and return what the folder holds with them: prepared, for the caller to publish.
 
     Parameters
     ----------
@@ -86,15 +86,18 @@ def append(
             checkpoint=keep,
             checkpoint_rows=CHECKPOINT_ROWS,
         )
-    if not states or states[-1].rows != state.rows:
-        keep(state)
-    return replace(
-        base,
-        symbols=symbols,
-        days=(*base.days, *panel.times.astype("datetime64[D]").astype(np.int64).tolist()),
-        segments=(*(s for s in base.segments if s.name != entry.name), replace(entry, rows=writer.rows)),
-        states=_worth_keeping((*base.states, *states)),
-    )
+        writer.sync()
+        if not states or states[-1].rows != state.rows:
+            keep(state)
+        after = replace(
+            base,
+            symbols=symbols,
+            days=(*base.days, *panel.times.astype("datetime64[D]").astype(np.int64).tolist()),
+            segments=(*(s for s in base.segments if s.name != entry.name), replace(entry, rows=writer.rows)),
+            states=_worth_keeping((*base.states, *states)),
+        )
+        folder.prepare(after)
+    return after
 
 
 def _segment_for(folder: SetFolder, base: Meta, symbols: int) -> SegmentEntry:

@@ -25,6 +25,7 @@ from quantflux.factors.fields import StandIns
 
 FORMAT = 2
 META = "meta.json"
+_PREPARED = f"{META}.new"
 ITEM = 4
 """Bytes of a value."""
 
@@ -153,21 +154,24 @@ class SetFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise StoreCorrupt(f"{path} cannot be read: {error}", str(path)) from error
 
-    def save(self, meta: Meta) -> None:
-        """Publish what the folder holds, and delete what it no longer names."""
-        temporary = self.path / f"{META}.new"
-        temporary.write_bytes(meta.encode())
-        temporary.replace(self.path / META)
+    def prepare(self, meta: Meta) -> None:
+        """Write down what the folder will hold. Nobody sees it yet."""
+        (self.path / _PREPARED).write_bytes(meta.encode())
+
+    def publish(self, meta: Meta) -> None:
+        """Let everybody see what was prepared, and delete what it no longer names."""
+        (self.path / _PREPARED).replace(self.path / META)
         self.sweep(meta)
 
     def sweep(self, meta: Meta | None) -> None:
-        """Delete files that are not named."""
+        """Delete files that are not named, as far as that is possible."""
         named = {LOCK, META}
         if meta is not None:
             named |= {entry.name for entry in meta.segments} | {entry.name for entry in meta.states}
         for child in self.path.iterdir():
             if child.name not in named:
-                child.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    child.unlink()
 
     def new_name(self, kind: str, ending: str) -> str:
         """Return a name that no file of the folder has."""

@@ -129,7 +129,9 @@ class ValueKeeper:
                 meta, decision, now = self._decided(folder, program)
                 if meta is not None and decision.course is Course.CURRENT:
                     if meta.versions != now:
-                        folder.save(replace(meta, versions=now))
+                        meta = replace(meta, versions=now)
+                        folder.prepare(meta)
+                        folder.publish(meta)
                     folder.touch()
                     return Update(decision, 0)
                 done = self._computed(program, folder, meta, decision, now, max_memory, hooks or Hooks())
@@ -226,11 +228,19 @@ class ValueKeeper:
         if any(now[name][1] != version for name, version in fresh.dataset_versions.items()):
             return None
         base = Meta(_engine(program), program.names) if kept is None else kept
-        stand_ins = _stand_ins(base, fresh)
-        rows = len(fresh.panel)
-        after = self._appended(program, folder, base, fresh.panel, state, max_memory, hooks) if rows else base
-        folder.save(replace(after, versions=now, stand_ins=stand_ins, reason=decision.reason))
-        return Update(decision, rows)
+        base = replace(base, versions=now, stand_ins=_stand_ins(base, fresh), reason=decision.reason)
+        try:
+            if len(fresh.panel):
+                after = self._appended(program, folder, base, fresh.panel, state, max_memory, hooks)
+            else:
+                after = base
+                folder.prepare(after)
+            folder.publish(after)
+        except BaseException:
+            with suppress(OSError, StoreCorrupt):
+                folder.sweep(folder.load())  # what was written on the way
+            raise
+        return Update(decision, len(fresh.panel))
 
     def _loaded(self, program: Program, kept: Meta | None) -> FieldSet:
         """Load the fields of the rows behind those that stay."""
@@ -273,12 +283,7 @@ class ValueKeeper:
         )
         hooks.quoted(estimate)
         program.compile(hooks.compiled)
-        try:
-            return append(folder, base, program, panel, state, estimate, hooks)
-        except BaseException:
-            with suppress(OSError, StoreCorrupt):
-                folder.sweep(folder.load())  # states that were written on the way
-            raise
+        return append(folder, base, program, panel, state, estimate, hooks)
 
     def _make_room(self, held: SetFolder) -> None:
         """Delete the sets that were used longest ago, until the rest keeps within its bound."""

@@ -21,7 +21,7 @@ from quantflux.factors.stored.folder import ITEM, Meta, SetFolder
 class SegmentWriter:
     """A sink that appends rows to a segment's file; a context manager.
 
-    When a block ends well, its rows are on the disk; when it fails, the file is as it was before.
+    When its block fails, the file is as it was before.
 
     Parameters
     ----------
@@ -65,22 +65,20 @@ class SegmentWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._file:
-            try:
-                if kind is None:
-                    # Values carry no checksum: reading one day would mean reading all of them to check it. So what
-                    # is published has to be on the disk, where no power cut can tear it.
-                    os.fdatasync(self._file.fileno())
-                    return
-            except OSError:
-                self._undo()
-                raise
-            self._undo()
+            if kind is None:
+                return
+            # The room is given back. No reader has looked behind the rows that counted before.
+            self._file.truncate(self._begin)
+            if not self._begin:
+                self._path.unlink(missing_ok=True)
 
-    def _undo(self) -> None:
-        """Give the room back. No reader has looked behind the rows that counted before."""
-        self._file.truncate(self._begin)
-        if not self._begin:
-            self._path.unlink(missing_ok=True)
+    def sync(self) -> None:
+        """Wait until the rows are on the disk.
+
+        Values carry no checksum: reading one day would mean reading all of them to check it. So what is published has
+        to be where no power cut can tear it.
+        """
+        os.fdatasync(self._file.fileno())
 
     def target(self, expression: int, first: int, rows: int) -> tuple[np.ndarray, int]:
         """Return where to put these rows of an expression."""
