@@ -85,7 +85,8 @@ def _expression(rng: random.Random, shape: Shape, depth: int) -> Node:
 
 def _call(rng: random.Random, operator: type[Node], shape: Shape, depth: int) -> Node:
     if operator.__new__ is not Node.__new__:  # takes as many inputs as are given
-        return operator(*(_input(rng, shape, depth, "x") for _ in range(rng.randint(3, 4))))
+        names = ["x", "group" if operator.name.startswith("group") else "x"] + ["x"] * rng.randint(1, 2)
+        return operator(*(_input(rng, shape, depth, name) for name in names))
     inputs = [a.name for a in operator.arguments if isinstance(a, Input)]
     with_number = None
     if operator.family is Family.ELEMENTWISE and len(inputs) > 1 and rng.random() < 0.3:

@@ -20,8 +20,8 @@ class Recursive(Node):
 
     @classmethod
     def simplified(cls, inputs: tuple[Node, ...], parameters: tuple[Scalar, ...]) -> Node | None:
-        """Refuse numbers that never change."""
-        if isinstance(inputs[-1], Constant):
+        """Refuse numbers, which never change."""
+        if any(isinstance(i, Constant) for i in inputs):
             raise InvalidRequest(f"{cls.name} needs something that changes over time, was given a number")
         return None
 

@@ -110,19 +110,31 @@ def _unary(what: int) -> Rule:
 
 
 def _ufunc(function: Callable[..., object]) -> Rule:
-    def rule(graph: Graph, _: Node, inputs: Sequence[Value]) -> Value:
-        return graph.add(Call(elementwise.UNARY, (elementwise.FINITE,)), graph.add(Ufunc(function), *inputs))
+    return lambda graph, _, inputs: graph.add(
+        Call(elementwise.UNARY, (elementwise.FINITE,)), graph.add(Ufunc(function), *inputs)
+    )
 
-    return rule
+
+def _power(graph: Graph, _: Node, inputs: Sequence[Value]) -> Value:
+    return _power_of(graph, *inputs)
+
+
+def _power_of(graph: Graph, base: Value, exponent: Value) -> Value:
+    power = graph.add(
+        Call(elementwise.UNARY, (elementwise.FINITE,)), graph.add(Ufunc(np.power), base, exponent)
+    )
+    # NumPy says 1 for anything to the power of 0, and for 1 to that of anything, missing values included.
+    for operand in (base, exponent):
+        if not isinstance(graph.steps[operand.step].action, Fill):
+            power = graph.add(Call(elementwise.BINARY, (elementwise.MASK,)), power, operand)
+    return power
 
 
 def _signed_power(graph: Graph, _: Node, inputs: Sequence[Value]) -> Value:
     base, exponent = inputs
     size = graph.add(Call(elementwise.UNARY, (elementwise.ABSOLUTE,)), base)
     sign = graph.add(Call(elementwise.UNARY, (elementwise.SIGN,)), base)
-    power = graph.add(
-        Call(elementwise.UNARY, (elementwise.FINITE,)), graph.add(Ufunc(np.power), size, exponent)
-    )
+    power = _power_of(graph, size, exponent)
     return graph.add(Call(elementwise.BINARY, (elementwise.MULTIPLY,)), sign, power)
 
 
@@ -247,7 +259,7 @@ _RULES: Mapping[type[Node], Rule] = {
     e.Absolute: _unary(elementwise.ABSOLUTE),
     e.Sign: _unary(elementwise.SIGN),
     e.Floor: _unary(elementwise.FLOOR),
-    e.Power: _ufunc(np.power),
+    e.Power: _power,
     e.SignedPower: _signed_power,
     e.Log: _ufunc(np.log),
     e.Exp: _ufunc(np.exp),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from quantflux.core.errors import Cancelled, InvalidRequest
+from quantflux.expressions.kernels.finite import drop_infinite
 from quantflux.expressions.kernels.store import store
 from quantflux.expressions.program.flow import Sink, Source
 from quantflux.expressions.program.program import Program
@@ -79,7 +80,7 @@ def run(
     begin = state or State.fresh(program.digest, program.schedule, source.shape[1])
     if begin.digest != program.digest:
         raise InvalidRequest("the saved state belongs to another program")
-    if begin.columns not in (0, source.shape[1]):
+    if begin.arrays and begin.columns != source.shape[1]:
         raise InvalidRequest(
             f"the saved state is of {begin.columns} symbols, the source of {source.shape[1]}"
         )
@@ -144,15 +145,17 @@ class _Run:
     def state(self, rows: int) -> State:
         """Return a copy of what is carried on."""
 
-        def joined(arrays: list[list[np.ndarray]]) -> list[np.ndarray]:
+        def joined(arrays: list[list[np.ndarray]], empty: list[np.ndarray]) -> list[np.ndarray]:
+            if not arrays:  # no symbols, so no blocks
+                return empty
             return [np.concatenate(parts, axis=1) for parts in zip(*arrays, strict=True)]
 
         return State(
             self._program.digest,
             rows,
-            joined([b.tails for b in self._block_states]),
+            joined([b.tails for b in self._block_states], self._begin.local_tails),
             [a.copy() for a in self._wide_tails],
-            joined([b.states for b in self._block_states]),
+            joined([b.states for b in self._block_states], self._begin.states),
         )
 
     def _each(self, task: Callable[[int], None], numbers: range) -> None:
@@ -206,6 +209,7 @@ class _Run:
         if isinstance(action, Load):
             piece = slice(moment.first, moment.first + rows)
             self._source.read(action.field, piece, columns, out[start : start + rows])
+            drop_infinite(out, start, start + rows)
         elif isinstance(action, Fill):
             out[:] = action.number
         elif isinstance(action, Ufunc):
@@ -228,6 +232,7 @@ class _Run:
         def task(part: int) -> None:
             low, high = part * rows // parts, (part + 1) * rows // parts
             action.kernel.fill(inputs, target, home.history, low, high, *action.parameters)
+            drop_infinite(target, home.history + low, home.history + high)
 
         parts = min(self._cut.threads, rows)
         self._each(task, range(parts))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+import zlib
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,7 +12,7 @@ import numpy as np
 from quantflux.core.errors import StoreCorrupt
 from quantflux.expressions.program.schedule import Schedule
 
-_MAGIC = b"quantflux state 1\n"
+_MAGIC = b"quantflux state 2\n"
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,19 @@ class State:
         )
 
     @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All of them, in the order in which they are written."""
+        return (*self.local_tails, *self.wide_tails, *self.states)
+
+    @property
     def columns(self) -> int:
-        """Symbols."""
-        groups = (*self.local_tails, *self.wide_tails, *self.states)
-        return groups[0].shape[1] if groups else 0
+        """Symbols; 0 if it carries nothing, and so goes with any number of them."""
+        return self.arrays[0].shape[1] if self.arrays else 0
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(a.nbytes for a in (*self.local_tails, *self.wide_tails, *self.states))
+        return sum(a.nbytes for a in self.arrays)
 
     def on_columns(self, positions: np.ndarray, columns: int) -> State:
         """Return the state on more symbols: its own go to `positions`, the others have had no row yet."""
@@ -78,7 +82,7 @@ class State:
         )
 
     def encode(self) -> bytes:
-        """Return it as bytes: a line of JSON, then the arrays one after the other."""
+        """Return it as bytes: a line with the checksum of the rest, a line of JSON, the arrays one after the other."""
         head = {
             "digest": self.digest,
             "rows": self.rows,
@@ -87,12 +91,11 @@ class State:
                 [len(a) for a in group] for group in (self.local_tails, self.wide_tails, self.states)
             ],
         }
-        out = io.BytesIO()
-        out.write(_MAGIC)
-        out.write(json.dumps(head).encode() + b"\n")
-        for array in (*self.local_tails, *self.wide_tails, *self.states):
-            out.write(np.ascontiguousarray(array).tobytes())
-        return out.getvalue()
+        parts = [json.dumps(head).encode() + b"\n", *(np.ascontiguousarray(a).tobytes() for a in self.arrays)]
+        checksum = 0
+        for part in parts:
+            checksum = zlib.crc32(part, checksum)
+        return b"".join([_MAGIC, b"%08x\n" % checksum, *parts])
 
     @classmethod
     def decode(cls, content: bytes, path: str = "") -> Self:
@@ -101,15 +104,17 @@ class State:
         Raises
         ------
         StoreCorrupt
-            If they are cut short or of another form.
+            If they are cut short, of another form, or not what was written.
         """
         try:
-            magic, line, rest = content.split(b"\n", 2)
+            (magic, checksum, line), start = _first_lines(content, 3)
             if magic + b"\n" != _MAGIC:
                 raise ValueError("unknown form")
+            if checksum != b"%08x" % zlib.crc32(memoryview(content)[len(magic) + len(checksum) + 2 :]):
+                raise ValueError("the checksum does not fit")
             head = json.loads(line)
             columns = int(head["columns"])
-            numbers = np.frombuffer(rest, dtype=np.float64)
+            numbers = np.frombuffer(content, dtype=np.float64, offset=start)
             groups, position = [], 0
             for heights in head["heights"]:
                 group = []
@@ -123,3 +128,13 @@ class State:
             return cls(str(head["digest"]), int(head["rows"]), *groups)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreCorrupt(f"{path or 'a saved state'} cannot be read: {error}", path) from error
+
+
+def _first_lines(content: bytes, count: int) -> tuple[list[bytes], int]:
+    """Return the first lines, and where the rest begins; `ValueError` if there are fewer."""
+    lines, start = [], 0
+    for _ in range(count):
+        end = content.index(b"\n", start)
+        lines.append(content[start:end])
+        start = end + 1
+    return lines, start
