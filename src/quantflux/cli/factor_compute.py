@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quantflux.config import Settings
     from quantflux.core.panel import Panel
     from quantflux.expressions.program.quote import Quote
+    from quantflux.factors.engine import FactorEngine
     from quantflux.factors.stored import Decision, Hooks
 
 NamesArgument = Annotated[
@@ -62,6 +63,7 @@ def compute(
         raise InvalidRequest("--output writes all symbols: a rank needs them all; leave --symbols out")
     with opened(settings) as platform:
         engine = platform.factors
+        tell_left_out(engine, names)
         if dry_run:
             print_quote(engine.quote(names))
             _print_decision(engine.explain(names))
@@ -145,6 +147,15 @@ def bytes_of(text: str) -> int:
     if not 3e8 <= size < 1e15:
         raise InvalidRequest(f"--max-memory must be a size of at least 300M, such as 3G, was {text!r:.40}")
     return int(size)
+
+
+def tell_left_out(engine: FactorEngine, names: list[str]) -> None:
+    """Say which factors of the libraries named cannot be computed, and what they lack."""
+    by_reason: dict[str, list[str]] = {}
+    for factor, reason in engine.left_out(names).items():
+        by_reason.setdefault(reason, []).append(factor)
+    for reason, factors in by_reason.items():
+        notes.print(f"left out, {reason}: {', '.join(factors)}", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quantflux.cli.context import opened, settings_of
-from quantflux.cli.factor_compute import NamesArgument, told
+from quantflux.cli.factor_compute import NamesArgument, tell_left_out, told
 from quantflux.cli.options import EndOption, StartOption, split
 from quantflux.cli.output import add_row, answers, notes, progress_bars, table
 from quantflux.core.errors import InvalidRequest, NotFound
@@ -56,6 +57,7 @@ def evaluate(
     plan = EvaluationPlan(horizon=horizon, quantiles=quantiles)
     with opened(settings_of(context)) as platform:
         engine = platform.factors
+        tell_left_out(engine, names)
         chosen = engine.registry.select(names)
         if against is not None and len(chosen) > 1:
             raise InvalidRequest(f"--against compares one factor with others, {len(chosen)} were named")
@@ -86,7 +88,7 @@ def _oriented(panel: Panel, factors: Sequence[FactorDefinition], market: Market)
     import numpy as np
 
     laid = panel.reindex(times=market.panel.times, symbols=market.panel.symbols)
-    signs = {factor.id: factor.orientation or 1 for factor in factors}
+    signs = {factor.id: factor.orientation or 1 for factor in factors if factor.id in panel}
     turned = [name for name, sign in signs.items() if sign < 0]
     if turned:
         notes.print(
@@ -124,20 +126,16 @@ def print_reports(reports: Sequence[FactorReport]) -> None:
     for found in reports:
         paper, real = found.paper, found.tradable
         book = real.portfolios
-        add_row(
-            made,
-            found.name,
-            f"{paper.rank_ic_mean:+.4f}",
-            f"{real.rank_ic_mean:+.4f}",
-            f"{real.icir:.2f}",
-            f"{real.t_value:.1f}",
-            f"{book.gross.annual:+.1%}",
-            f"{book.net.annual:+.1%}",
-            f"{real.monotonicity:+.2f}",
-            f"{real.turnover[-1]:.0%}",
-            f"{mean_of(real.coverage):.0%}",
-            found.verdict.value,
-        )
+        figures = {
+            "+.4f": (paper.rank_ic_mean, real.rank_ic_mean),
+            ".2f": (real.icir,),
+            ".1f": (real.t_value,),
+            "+.1%": (book.gross.annual, book.net.annual),
+            "+.2f": (real.monotonicity,),
+            ".0%": (float(real.turnover[-1]), mean_of(real.coverage)),
+        }
+        cells = ["-" if isnan(x) else format(x, form) for form, values in figures.items() for x in values]
+        add_row(made, found.name, *cells, found.verdict.value)
     answers.print(made)
     plan = reports[0].plan
     notes.print(

@@ -22,12 +22,12 @@ from quantflux.data.request import WhenLike, parse_symbols, parse_when
 from quantflux.data.schema import DAILY, FACTOR_VALUES
 from quantflux.expressions.kernels.row_ranks import ROW_RANK
 from quantflux.expressions.kernels.rows import ROW_ZSCORE, run_rows
-from quantflux.expressions.nodes import OPERATORS, Field, Node
+from quantflux.expressions.nodes import OPERATORS, Field, Node, fields_of
 from quantflux.expressions.program.flow import PanelSource
 from quantflux.expressions.program.program import Program
 from quantflux.expressions.program.quote import Quote, left_of, quote
 from quantflux.expressions.program.run import run
-from quantflux.factors.fields import load_fields
+from quantflux.factors.fields import field_named, load_fields
 from quantflux.factors.parquet import CELL_BYTES, ParquetSink, check_target
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import Decision, Hooks, Meta, StoredValues, Update, ValueKeeper
@@ -240,9 +240,41 @@ class FactorEngine:
         return self._quote(program, load_fields(self._data, program.fields).panel, _ITEM)
 
     def expressions(self, factors: Sequence[str]) -> dict[str, Node]:
-        """Return the expressions of factors by id, missing where the symbol did not trade."""
-        traded = Field("close")
-        return {f.id: OPERATORS["mask"](f.node, traded) for f in self.registry.select(factors)}
+        """Return the expressions of factors by id, missing where the symbol did not trade.
+
+        Of a library, those that the data do not allow are left out; `left_out` names them.
+
+        Raises
+        ------
+        NotFound
+            If nothing is left.
+        """
+        traded, lacks = Field("close"), self.left_out(factors)
+        kept = [f for f in self.registry.select(factors) if f.id not in lacks]
+        if not kept:
+            raise NotFound(f"the data allow no factor of {', '.join(factors)}: {next(iter(lacks.values()))}")
+        return {f.id: OPERATORS["mask"](f.node, traded) for f in kept}
+
+    def left_out(self, factors: Sequence[str]) -> dict[str, str]:
+        """Return which factors of the libraries named read datasets that hold no rows here, and what they lack.
+
+        A factor that is named itself is never left out: computing it says what is missing.
+        """
+        libraries = [name for name in factors if name in self.registry.libraries()]
+        if not libraries:
+            return {}
+        named = {f.id for name in factors if name not in libraries for f in [self.registry.get(name)]}
+        empty: dict[str, bool] = {}
+        lacks: dict[str, str] = {}
+        for factor in self.registry.select(libraries):
+            sources = {field_named(name).source.dataset for name in fields_of(factor.node)}
+            for dataset in sources:
+                if dataset.name not in empty:
+                    empty[dataset.name] = self._data.store.span(dataset) is None
+            missing = sorted(dataset.name for dataset in sources if empty[dataset.name])
+            if missing and factor.id not in named:
+                lacks[factor.id] = f"no rows in {', '.join(missing)}"
+        return lacks
 
     def _values(self, factors: Sequence[str], hooks: Hooks | None = None) -> StoredValues:
         return self._keeper.values(self.expressions(factors), max_memory=self._max_memory, hooks=hooks)
