@@ -145,8 +145,8 @@ class Findings:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return (
             f"{self.read + self.refused:,} texts: {self.read:,} read ({self.unwritten} not written), "
-            f"{self.refused:,} refused in {len(self.problems)} ways; longest {1000 * self.longest:.1f} ms of processor time "
-            f"for {len(self.slowest)} characters {self.slowest[:60]!r}; peak {peak:.0f} MB"
+            f"{self.refused:,} refused in {len(self.problems)} ways; longest {1000 * self.longest:.1f} ms of "
+            f"processor time for {len(self.slowest)} characters {self.slowest[:60]!r}; peak {peak:.0f} MB"
         )
 
 
