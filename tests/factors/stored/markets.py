@@ -68,7 +68,16 @@ def bars(
                 continue
             low, close, high = np.sort(np.round(np.exp(rng.normal(3, 0.3, 3)), 2)).tolist()
             rows.append(
-                (symbol, day(number), low, high, low, close, int(rng.integers(1, 10**7)), (low + high) / 2)
+                (
+                    symbol,
+                    day(number),
+                    low,
+                    high,
+                    low,
+                    close,
+                    100 * int(rng.integers(1, 10**5)),
+                    (low + high) / 2,
+                )
             )
     symbol_, day_, open_, high_, low_, close_, volume_, price = zip(*rows, strict=True)
     return filled(
@@ -80,7 +89,7 @@ def bars(
         low=low_,
         close=close_,
         volume=volume_,
-        amount=[v * p if amount else None for v, p in zip(volume_, price, strict=True)],
+        amount=[round(v * p, -1) if amount else None for v, p in zip(volume_, price, strict=True)],
         adj_factor=[factor] * len(rows),
     )
 

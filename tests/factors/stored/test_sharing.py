@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import multiprocessing
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -57,9 +59,16 @@ def test_who_waits_says_so(market: Market, caplog: pytest.LogCaptureFixture) -> 
         assert waiting.result(timeout=60).rows_computed == 0
 
 
-def test_a_lock_on_a_folder_that_was_deleted_is_taken_again(tmp_path: Path) -> None:
-    folder = tmp_path / "shared"
-    order = []
+def test_a_lock_on_a_folder_that_is_gone_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, order, about_to_wait = tmp_path / "shared", [], threading.Event()
+    flock = fcntl.flock
+
+    def announced(handle: int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX:
+            about_to_wait.set()
+        flock(handle, operation)
 
     def hold() -> None:
         with folder_lock(folder):
@@ -69,10 +78,10 @@ def test_a_lock_on_a_folder_that_was_deleted_is_taken_again(tmp_path: Path) -> N
 
     with ThreadPoolExecutor(1) as pool:
         with folder_lock(folder):
+            monkeypatch.setattr(fcntl, "flock", announced)
             waiting = pool.submit(hold)
-            for path in folder.iterdir():
-                path.unlink()
-            folder.rmdir()
+            assert about_to_wait.wait(60)
+            folder.rename(tmp_path / "gone")
             order.append("first")
         waiting.result(timeout=60)
 
