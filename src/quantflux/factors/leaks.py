@@ -6,12 +6,15 @@ statement that counts before it was announced. Fields are loaded once with all d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.panel import Panel
+from quantflux.core.symbols import is_share
 from quantflux.data.access import DataAccessLayer
 from quantflux.expressions.leaks import Leak, LeakCheck, check_expression, check_function
 from quantflux.expressions.nodes import Node, fields_of
@@ -21,27 +24,52 @@ _ROWS, _SYMBOLS, _CUTS = 500, 60, 4
 
 
 def check_on_data(node: Node, data: DataAccessLayer) -> LeakCheck:
-    """Check an expression and the fields that it reads, on the last days of some symbols."""
-    panel = _sample(data, fields_of(node))
-    fields = _check_fields(data, panel)
-    if fields.leak is not None:
-        return fields
-    found = check_expression(node, panel)
-    return LeakCheck(found.leak, found.values + fields.values, found.cuts, found.horizon)
+    """Check an expression and the fields that it reads, on the last days of some symbols.
+
+    Raises
+    ------
+    NotFound
+        If there are no data for it.
+    InvalidRequest
+        If there are fewer than 4 days of them.
+    """
+    return _checked(fields_of(node), data, partial(check_expression, node))
 
 
 def check_python_on_data(
-    function: Callable[[Panel], np.ndarray], fields: tuple[str, ...], data: DataAccessLayer
+    function: Callable[[Panel], np.ndarray], fields: Sequence[str], data: DataAccessLayer
 ) -> LeakCheck:
-    """Check a factor written in Python: a function from a panel of fields to an array of its shape."""
+    """Check a factor written in Python, and the fields that it reads, in the same way.
+
+    Parameters
+    ----------
+    function : callable
+        From a panel of the fields to an array of its shape. Whatever it raises becomes an `InvalidRequest`.
+    """
     name = getattr(function, "__name__", "the function")
-    return check_function(
-        lambda panel: {name: np.asarray(function(panel), dtype=np.float64)}, _sample(data, fields)
-    )
+
+    def compute(panel: Panel) -> dict[str, np.ndarray]:
+        try:
+            return {name: np.asarray(function(panel), dtype=np.float64)}
+        except Exception as error:  # somebody's own code may raise anything
+            raise InvalidRequest(f"{name} failed: {type(error).__name__}: {error}") from error
+
+    return _checked(fields, data, partial(check_function, compute))
 
 
-def _sample(data: DataAccessLayer, fields: tuple[str, ...]) -> Panel:
-    symbols = data.symbols()
+def _checked(fields: Sequence[str], data: DataAccessLayer, check: Callable[[Panel], LeakCheck]) -> LeakCheck:
+    """Check the loading of fields, and then what is computed from them."""
+    panel = _sample(data, fields)
+    loaded = _check_fields(data, panel)
+    if loaded.leak is not None:
+        return loaded
+    found = check(panel)
+    return replace(found, values=found.values + loaded.values)
+
+
+def _sample(data: DataAccessLayer, fields: Sequence[str]) -> Panel:
+    known = data.symbols()
+    symbols = [symbol for symbol in known if is_share(symbol)] or known
     step = max(len(symbols) // _SYMBOLS, 1)
     panel = load_fields(data, fields, symbols=symbols[::step][:_SYMBOLS]).panel
     if len(panel) < 4:
