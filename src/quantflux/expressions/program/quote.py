@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from quantflux.expressions.program.run import Shape
 _CHUNKS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _BLOCKS = (256, 128, 64, 32, 16)
 _CELL = 8
+_OBJECT = 136
+"""Bytes that an array takes beside its cells: it counts where blocks are narrow, and so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,9 @@ def run_bytes(program: Program, symbols: int, shape: Shape) -> int:
     local = sum(history + chunk for history in schedule.local_slots) * block * shape.threads
     wide = sum(history + chunk for history in schedule.wide_slots) * symbols
     kept = (sum(schedule.local_tails) + sum(schedule.wide_tails) + sum(schedule.states)) * symbols
+    objects = (len(schedule.local_tails) + len(schedule.states)) * math.ceil(symbols / shape.block)
     # The state a run starts from, its own copy, and the copy it hands back may all be alive at once.
-    return _CELL * (local + wide + 3 * kept)
+    return _CELL * (local + wide + 3 * kept) + _OBJECT * objects
 
 
 def _shapes(threads: int, rows: int, symbols: int) -> Iterator[Shape]:

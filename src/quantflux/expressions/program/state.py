@@ -126,7 +126,7 @@ class State:
             if position != len(numbers):
                 raise ValueError(f"{len(numbers)} numbers instead of {position}")
             return cls(str(head["digest"]), int(head["rows"]), *groups)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise StoreCorrupt(f"{path or 'a saved state'} cannot be read: {error}", path) from error
 
 
