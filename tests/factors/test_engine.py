@@ -235,7 +235,7 @@ def test_a_quote_and_an_explanation_compute_nothing(engine: FactorEngine, tmp_pa
     estimate = engine.quote(WHOLE)
 
     assert (estimate.rows, estimate.symbols, estimate.expressions) == (ROWS, len(NAMES) + 2, 4)
-    assert engine.explain(WHOLE).reason == "no values are stored yet"
+    assert engine.explain(WHOLE).reason == "nothing was stored yet"
     assert engine.stored() == []
     assert not (tmp_path / "values").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantflux.cli.context import opened, settings_of
-from quantflux.cli.output import add_row, answers, notes, table
+from quantflux.cli.output import add_row, answers, counted, notes, table
 from quantflux.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from quantflux.factors.definition import FactorDefinition
     from quantflux.platform import Platform
 
 NameArgument = Annotated[
@@ -59,12 +59,15 @@ def list_factors(
 
 
 def _print_libraries(platform: Platform) -> None:
+    from quantflux.factors.libraries import load_library
+    from quantflux.factors.registry import USER_LIBRARY
+
     made = table("library", "factors", "where it comes from", right=("factors",))
     registry = platform.factors.registry
     for name in registry.libraries():
-        factors = registry.library(name)
-        source = factors[0].source if factors else "yours: quantflux factor define NAME EXPRESSION"
-        add_row(made, name, str(len(factors)), source)
+        yours = name == USER_LIBRARY
+        source = "you: quantflux factor define NAME EXPRESSION" if yours else load_library(name).source
+        add_row(made, name, str(len(registry.library(name))), source)
     answers.print(made)
     notes.print("one of them: quantflux factor list LIBRARY; one factor: quantflux factor show NAME")
 
@@ -78,16 +81,16 @@ def show(context: typer.Context, name: NameArgument) -> None:
         registry = platform.factors.registry
         factor = registry.get(name)
         versions = registry.versions(factor.id)
-    back = lookback_of(factor.node)
+    back, canonical = lookback_of(factor.node), to_text(factor.node)
     facts = {
         "factor": f"{factor.library}.{factor.id}, version {factor.version}, of {factor.owner or 'nobody'}",
         "what it is": factor.description or "-",
         "from": factor.source or "-",
         "better": _ARROWS[factor.orientation],
         "expression": factor.expression,
-        "canonical": to_text(factor.node),
+        "canonical": canonical if canonical != factor.expression else "the same",
         "reads": ", ".join(fields_of(factor.node)),
-        "looks back": "over all rows" if back is None else f"{back} rows",
+        "looks back": "over all rows" if back is None else counted(back, "row"),
         "digest": factor.node.digest,
     }
     made = table("", "")
@@ -111,6 +114,7 @@ def operators(
     if markdown:
         sys.stdout.write(handbook.page())
         return
+    shown = 0
     for title, found in handbook.by_family():
         made = table("operator", "what it is", title=title)
         for operator in found:
@@ -119,6 +123,9 @@ def operators(
                 add_row(made, usage, text)
         if made.row_count:
             answers.print(made)
+        shown += made.row_count
+    if not shown:
+        notes.print(f"no operator has {word!r} in its name or text", markup=False)
 
 
 def define(
@@ -127,7 +134,7 @@ def define(
     expression: Annotated[
         str, typer.Argument(metavar="EXPRESSION", help="Such as 'rank(ts_corr(close, volume, 10))'.")
     ],
-    description: Annotated[str, typer.Option("--description", "-d", help="What it is, in a line.")] = "",
+    description: Annotated[str, typer.Option("--description", help="What it is, in a line.")] = "",
     better: Annotated[
         Better, typer.Option("--better", help="Whether more or less of it is better.")
     ] = Better.UNKNOWN,
@@ -144,7 +151,7 @@ def retire(context: typer.Context, name: NameArgument) -> None:
     """Take a factor of yours out of the lists; its versions stay on record."""
     with opened(settings_of(context)) as platform:
         platform.factors.registry.retire(name, owner=_owner())
-    answers.print(f"{name} is retired", markup=False)
+    answers.print(f"{name} is retired", markup=False, soft_wrap=True)
 
 
 def export(
@@ -171,13 +178,17 @@ def import_definitions(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="What `factor export` wrote.")],
 ) -> None:
     """Define the factors of an export here; all of them or none."""
-    text = source.read_text(encoding="utf-8")
+    try:
+        text = source.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"{source} is no export of factor definitions: it is no text in UTF-8"
+        ) from error
     with opened(settings_of(context)) as platform:
         defined = platform.factors.registry.imported(text, owner=_owner())
-    _print_defined(defined)
-
-
-def _print_defined(defined: list[FactorDefinition]) -> None:
+    if not defined:
+        notes.print("nothing to define: there is no factor in it that is in use", markup=False)
+        return
     made = table("factor", "version", "expression", right=("version",))
     for factor in defined:
         add_row(made, factor.id, str(factor.version), factor.expression)
@@ -185,4 +196,7 @@ def _print_defined(defined: list[FactorDefinition]) -> None:
 
 
 def _owner() -> str:
-    return getpass.getuser()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        return f"uid {os.getuid()}"

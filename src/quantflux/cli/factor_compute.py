@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantflux.cli.context import opened, settings_of
-from quantflux.cli.options import EndOption, StartOption, SymbolsOption, split
-from quantflux.cli.output import add_row, answers, notes, progress_bars, size_of, table
+from quantflux.cli.options import EndOption, StartOption, SymbolsOption, parsed_symbols
+from quantflux.cli.output import add_row, answers, counted, notes, progress_bars, size_of, table
 from quantflux.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -53,70 +52,76 @@ def compute(
     save: Annotated[
         bool, typer.Option("--save", help="Write values, ranks and z-scores into the store.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     max_memory: MemoryOption = None,
     threads: ThreadsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it takes, and stop.")] = False,
 ) -> None:
     """Compute factors over all data, or what is new since the last time, and show the last day."""
+    from quantflux.factors.engine import span_of
+
     settings = tuned(settings_of(context), max_memory, threads)
-    if output is not None and symbols is not None:
-        raise InvalidRequest("--output writes all symbols: a rank needs them all; leave --symbols out")
+    wanted = parsed_symbols(symbols)
+    span_of(start, end)  # refuses what makes no sense before anything is computed
+    if output is not None:
+        _check_output(output, alone=wanted is None and not save, force=force)
     with opened(settings) as platform:
         engine = platform.factors
         tell_left_out(engine, names)
         if dry_run:
-            print_quote(engine.quote(names))
             _print_decision(engine.explain(names))
+            print_quote(engine.quote(names), "everything anew: ")
             return
         begun = time.perf_counter()
         if output is not None:
             with told() as hooks:
                 rows = engine.export(names, output, start, end, hooks=hooks)
-            size = size_of(output.stat().st_size)
-            answers.print(
-                f"{rows:,} rows in {output} ({size}), {time.perf_counter() - begun:.1f} s", soft_wrap=True
-            )
+            size, taken = size_of(output.stat().st_size), _duration(time.perf_counter() - begun)
+            answers.print(f"{rows:,} rows in {output} ({size}), {taken}", markup=False, soft_wrap=True)
             return
         with told() as hooks:
             done = engine.update(names, hooks=hooks)
-            if save:
-                receipt = engine.save(names, start, end)
-                saved = "nothing to save"
-                if receipt is not None:
-                    saved = f"{receipt.rows:,} values saved in {receipt.dataset}, version {receipt.version}"
         _print_decision(done.decision)
-        panel = engine.compute(names, start, end, split(symbols))
-        notes.print(f"{done.rows_computed:,} rows computed in {time.perf_counter() - begun:.1f} s")
+        if done.rows_computed:
+            taken = _duration(time.perf_counter() - begun)
+            notes.print(f"{counted(done.rows_computed, 'day')} computed, {taken}", markup=False)
         if save:
-            notes.print(saved)
+            receipt = engine.save(names, start, end)
+            saved = "nothing to save in that span"
+            if receipt is not None:
+                saved = f"{receipt.rows:,} values saved in {receipt.dataset}, version {receipt.version}"
+            answers.print(saved, markup=False, soft_wrap=True)
+        panel = engine.last_day(names, start, end, wanted)
     _print_panel(panel)
+
+
+def _check_output(output: Path, *, alone: bool, force: bool) -> None:
+    from quantflux.factors.parquet import check_target
+
+    if not alone:
+        raise InvalidRequest(
+            "--output computes all symbols into a file and stores nothing; leave --symbols and --save out"
+        )
+    check_target(output)
+    if output.exists() and not force:
+        raise InvalidRequest(f"{output} is there already; give --force to replace it")
 
 
 def explain(context: typer.Context, names: NamesArgument) -> None:
     """Say what the next `compute` will compute again, and why; and what is stored."""
+    from quantflux.data.panels import day_from
+
     with opened(settings_of(context)) as platform:
         engine = platform.factors
         _print_decision(engine.explain(names))
-        made = table(
-            "stored",
-            "factors",
-            "days",
-            "until",
-            "size",
-            "why it was computed last",
-            right=("factors", "days", "size"),
-        )
+        made = table("stored", "days", "until", "size", "why it was computed last", right=("days", "size"))
         for meta, size in engine.stored():
-            shown = ", ".join(meta.names[:3]) + (" ..." if len(meta.names) > 3 else "")
-            until = str(date.fromordinal(meta.days[-1] + _EPOCH)) if meta.days else "-"
-            add_row(
-                made, shown, str(len(meta.names)), f"{len(meta.days):,}", until, size_of(size), meta.reason
-            )
+            more = f" and {len(meta.names) - 2} more" if len(meta.names) > 2 else ""
+            shown = ", ".join(meta.names[:2]) + more
+            until = str(day_from(meta.days[-1]))
+            add_row(made, shown, f"{len(meta.days):,}", until, size_of(size), meta.reason)
         if made.row_count:
             answers.print(made)
-
-
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def tuned(settings: Settings, max_memory: str | None, threads: int | None) -> Settings:
@@ -176,12 +181,37 @@ def told() -> Iterator[Hooks]:
         yield Hooks(quoted=print_quote, compiled=compiled, progress=progress)
 
 
-def print_quote(quote: Quote) -> None:
+def print_quote(quote: Quote, before: str = "") -> None:
     """Say what a computation will take."""
-    notes.print(
-        f"{quote.expressions:,} factors x {quote.rows:,} days x {quote.symbols:,} symbols = {quote.values:,} values; "
-        f"about {quote.seconds:.1f} s on {quote.shape.threads} threads, {size_of(quote.bytes)} of memory for the run"
+    counts = " x ".join(
+        counted(number, what)
+        for number, what in (
+            (quote.expressions, "factor"),
+            (quote.rows, "day"),
+            (quote.symbols, "symbol"),
+        )
     )
+    notes.print(
+        f"{before}{counts} = {counted(quote.values, 'value')}; about {_duration(quote.seconds)} on "
+        f"{counted(quote.shape.threads, 'thread')}, {size_of(quote.bytes)} of memory for the run",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Write a time for people.
+
+    Examples
+    --------
+    >>> [_duration(seconds) for seconds in (0.004, 1.26, 74.6, 600.0)]
+    ['0.01 s', '1.3 s', '75 s', '10 min']
+    """
+    if seconds < 0.1:
+        return f"{max(seconds, 0.01):.2f} s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 300 else f"{seconds / 60:.0f} min"
 
 
 def _print_decision(decision: Decision) -> None:

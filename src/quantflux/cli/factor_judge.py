@@ -14,7 +14,7 @@ import typer
 from quantflux.cli.context import opened, settings_of
 from quantflux.cli.factor_compute import NamesArgument, tell_left_out, told
 from quantflux.cli.options import EndOption, StartOption, split
-from quantflux.cli.output import add_row, answers, notes, progress_bars, table
+from quantflux.cli.output import add_row, answers, counted, notes, progress_bars, table
 from quantflux.core.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def check(
         else:
             node = _named_or_written(platform.factors.registry, what)
             back = lookback_of(node)
-            notes.print(f"looks back {'over all rows' if back is None else f'{back} rows'}")
+            notes.print(f"looks back {'over all rows' if back is None else counted(back, 'row')}")
             found = check_on_data(node, platform.data)
     _print_check(found)
     if found.leak is not None:
@@ -188,7 +188,8 @@ def _named_or_written(registry: FactorRegistry, what: str) -> Node:
 def _print_check(found: LeakCheck) -> None:
     compared = f"{found.values:,} values compared at {found.cuts} cuts, by truncation and by perturbation"
     if found.leak is None:
-        ahead = f"It looks {found.horizon} rows ahead, as its leads say. " if found.horizon else ""
+        rows = counted(found.horizon, "row")
+        ahead = f"It looks {rows} ahead, as its leads say. " if found.horizon else ""
         answers.print(f"[green]no leak[/]. {ahead}{compared}")
         return
     leak = found.leak
@@ -208,7 +209,10 @@ def _function(what: str) -> Callable[..., Any]:
     if spec is None or spec.loader is None:
         raise InvalidRequest(f"{file} is not a Python file; write FILE.py:FUNCTION")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # somebody's own code may raise anything
+        raise InvalidRequest(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
     function = getattr(module, name, None)
     if not callable(function):
         raise InvalidRequest(f"{file} has no function {name!r}")

@@ -65,6 +65,17 @@ def progress_bars() -> Iterator[Progress]:
         yield bars
 
 
+def counted(number: int, what: str) -> str:
+    """Write a number of things for people.
+
+    Examples
+    --------
+    >>> counted(1, "day"), counted(2430, "day")
+    ('1 day', '2,430 days')
+    """
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def size_of(count: float) -> str:
     """Write a number of bytes for people.
 

@@ -138,7 +138,7 @@ class FactorEngine:
         InvalidRequest
             If the answer, or the computation, does not fit into `max_memory`.
         """
-        span = _span(start, end)
+        span = span_of(start, end)
         wanted = parse_symbols(symbols, self._data.limits)
         stored = self._values(factors, hooks)
         rows = stored.rows(*span)
@@ -153,7 +153,7 @@ class FactorEngine:
         symbols: Sequence[str] | None = None,
     ) -> Panel:
         """Return what `compute` does for the last day alone; no row if the span has no day."""
-        span = _span(start, end)
+        span = span_of(start, end)
         wanted = parse_symbols(symbols, self._data.limits)
         stored = self._values(factors)
         rows = stored.rows(*span)
@@ -184,7 +184,7 @@ class FactorEngine:
         Days that are there already are replaced. A write that fails leaves whole days written, the earlier ones first;
         saving again is harmless.
         """
-        span = _span(start, end)
+        span = span_of(start, end)
         stored = self._values(factors, hooks)
         rows = stored.rows(*span)
         step = max(_SAVED_ROWS // (len(stored.names) * len(stored.symbols)), 1)
@@ -214,7 +214,7 @@ class FactorEngine:
         the windows need them, but not written. A file of that name is replaced.
         """
         told = hooks or Hooks()
-        low, _ = _span(start, end)
+        low, _ = span_of(start, end)
         check_target(path)
         expressions = self.expressions(factors)
         program = Program(expressions)
@@ -302,7 +302,7 @@ class FactorEngine:
         )
 
 
-def _span(start: WhenLike, end: WhenLike) -> tuple[date | None, date | None]:
+def span_of(start: WhenLike, end: WhenLike) -> tuple[date | None, date | None]:
     """Return the first and last day asked for; refuse spans that are no spans."""
     low, high = Query(DAILY, None, parse_when(start, "start"), parse_when(end, "end")).bounds
     return None if low is None else day_of(low), None if high is None else day_of(high)

@@ -135,7 +135,7 @@ def test_values_of_an_older_format_are_computed_anew_without_alarm(
         older.setattr("quantflux.factors.stored.folder.FORMAT", 1)
         market.values(WANTED)
 
-    assert market.keeper.decide(WANTED).reason == "no values are stored yet"
+    assert market.keeper.decide(WANTED).reason == "nothing was stored yet"
     assert_same(market.values(WANTED), market.computed_anew(WANTED))
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
 

@@ -292,7 +292,7 @@ def test_stores_in_other_places_have_values_of_their_own(tmp_path: Path) -> None
 
     elsewhere = ValueKeeper(market.data, tmp_path / "values", source="db2:3306/stocks")
 
-    assert elsewhere.decide(WANTED).reason == "no values are stored yet"
+    assert elsewhere.decide(WANTED).reason == "nothing was stored yet"
 
 
 # What stands in for data that no day has is asked of all days at once: one row can change the whole past.

@@ -60,7 +60,7 @@ def decided(
         Is asked what changed.
     """
     if meta is None:
-        return Decision(Course.COMPUTED, 0, "no values are stored yet")
+        return Decision(Course.COMPUTED, 0, "nothing was stored yet")
     if meta.engine != engine:
         return Decision(
             Course.COMPUTED, 0, "what is stored was computed in another way, by another release of quantflux"
