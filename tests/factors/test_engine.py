@@ -14,6 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from quantflux.config import Settings
+from quantflux.config.settings import QuerySettings
+from quantflux.config.stores import StoreSettings
 from quantflux.core.clock import FixedClock
 from quantflux.core.errors import Cancelled, InvalidRequest, NotFound, UnknownSymbol
 from quantflux.core.panel import Panel
@@ -25,6 +28,7 @@ from quantflux.factors import engine as engine_module
 from quantflux.factors.engine import FactorEngine
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import Course, Hooks, ValueKeeper
+from quantflux.platform import Platform
 from tests.data.conformance.stores import StoreUnderTest, all_stores
 from tests.factors.fields.conftest import market_tables
 from tests.factors.stored.markets import LATER, NAMES, Market, bars, day
@@ -171,6 +175,38 @@ def test_unless_named_the_factors_are_those_of_version_one(tmp_path: Path) -> No
             fields=list(dict.fromkeys(found["factor_id"].to_pylist()))
         ),
     )
+
+
+def test_factors_of_a_library_that_the_data_do_not_allow_are_left_out(engine: FactorEngine) -> None:
+    found = engine.calculate(None, day(35), ["v1"])
+
+    lacks = engine.left_out(["v1"])
+    assert lacks["pb_percentile"] == "no rows in stock_daily_basic"
+    assert lacks["roe_ttm"] == "no rows in balance_sheet, income_statement"
+    assert set(found["factor_id"].to_pylist()).isdisjoint(lacks)
+    assert "momentum_5d" not in lacks and "volume_ratio_20d" not in lacks
+    assert engine.left_out(["v1", "pb_percentile"]).keys() == lacks.keys() - {"pb_percentile"}
+    with pytest.raises(NotFound, match="stock_daily_basic, which holds no rows here"):
+        engine.calculate(None, day(35), ["pb_percentile"])
+
+
+def test_a_library_of_which_nothing_is_left(engine: FactorEngine, tmp_path: Path) -> None:
+    empty = engine_on(Market(tmp_path / "empty").data, tmp_path / "none")
+
+    with pytest.raises(NotFound, match="the data allow no factor of v1: no rows in stock_daily_data"):
+        empty.calculate(None, day(35))
+
+
+def test_new_limits_of_queries_reach_the_engine(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, store=StoreSettings(name="memory"))
+    with Platform.open(settings, CLOCK) as platform:
+        platform.data.write(DAILY, bars(NAMES, range(10)))
+        assert platform.factors.compute(["alpha158.KMID"], symbols=NAMES[:2]).shape == (10, 2)
+
+        platform.apply(settings.model_copy(update={"queries": QuerySettings(max_symbols=1)}))
+
+        with pytest.raises(InvalidRequest, match="one request may name 1"):
+            platform.factors.compute(["alpha158.KMID"], symbols=NAMES[:2])
 
 
 # Panels

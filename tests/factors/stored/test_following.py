@@ -6,17 +6,21 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from quantflux.core.errors import VersionConflict
 from quantflux.data.access import DataAccessLayer
+from quantflux.data.panels import PanelTier
 from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS
 from quantflux.expressions.evaluate import evaluate
 from quantflux.expressions.nodes import Node
-from quantflux.factors.fields import load_fields
+from quantflux.factors.fields import FieldSet, load_fields
 from quantflux.factors.stored import Course, ValueKeeper
+from quantflux.factors.stored import keeper as keeper_module
 from tests.factors.fields.reports import INCOME
 from tests.factors.stored.markets import (
     CLOCK,
@@ -62,6 +66,42 @@ def test_days_appended_one_by_one(tmp_path: Path, panels: bool) -> None:
         done = market.keeper.update(WANTED)
 
         assert (done.decision.course, done.rows_computed) == (Course.APPENDED, 1)
+    assert_same(market.values(WANTED), market.computed_anew(WANTED))
+
+
+def test_panels_that_lag_behind_the_store_are_not_waited_for(tmp_path: Path) -> None:
+    market = Market(tmp_path).start()
+    tier = PanelTier(market.store, tmp_path / "panels", clock=CLOCK, check_seconds=3600)
+    keeper = ValueKeeper(DataAccessLayer(market.store, tier, clock=CLOCK), tmp_path / "values", threads=1)
+    keeper.update(WANTED)
+
+    market.data.write(DAILY, bars(NAMES, [60]))  # by another process, as the tier sees it
+
+    assert keeper.update(WANTED).rows_computed == 1
+    assert_same(market.values(WANTED), market.computed_anew(WANTED))
+
+
+def test_data_that_change_while_they_are_read_are_read_again(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.start()
+    writes = iter(range(60, 62))
+
+    def load_late(*arguments: Any, **options: Any) -> FieldSet:
+        for number in writes:
+            market.data.write(DAILY, bars(NAMES, [number]))
+            break
+        return load_fields(*arguments, **options)
+
+    monkeypatch.setattr(keeper_module, "load_fields", load_late)
+    assert market.keeper.update(WANTED).rows_computed == 62
+
+    market.data.write(DAILY, bars(NAMES, [62]))
+    writes = iter(range(63, 99))
+    with pytest.raises(VersionConflict, match="written to during each of 3 attempts"):
+        market.keeper.update(WANTED)
+
+    monkeypatch.undo()
     assert_same(market.values(WANTED), market.computed_anew(WANTED))
 
 
