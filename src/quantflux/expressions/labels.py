@@ -2,6 +2,9 @@
 
 `Lead` is the only operator that sees the future. A program refuses it, so no factor can contain it by mistake; a label
 is computed by `evaluate_label`, which turns it into an expression of the past (`shifted`) and moves the result back.
+
+So leading and looking back may change places: ``ts_mean(lead(x, 5), 20)`` is ``lead(ts_mean(x, 20), 5)`` in every row,
+the first ones included, whose windows reach behind the first value that is led.
 """
 
 from __future__ import annotations

@@ -131,6 +131,7 @@ def check_function(
             ("perturbation", _perturbed(panel, row, random)),
         ):
             other = compute(changed)
+            _check_shapes(other, changed)
             for name, array in whole.items():
                 known = max(row + 1 - ahead.get(name, 0), 0)
                 before, after = array[:known], np.asarray(other[name])[:known]
