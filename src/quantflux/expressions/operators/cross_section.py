@@ -1,4 +1,8 @@
-"""Operators that look across all symbols of one row. Missing values take no part and stay missing."""
+"""Operators that look across all symbols of one row. Missing values take no part and stay missing.
+
+A result that overflows is missing. Ranks, buckets, counts and extremes take any number; the others lose their meaning
+where a number of the row is beyond 1e150, whose square is no float.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,10 @@ class CrossSection(Node):
 
 
 class Grouped(CrossSection):
-    """Within groups: symbols with the same `group`, such as `industry`. A missing group gives a missing result."""
+    """Within groups: symbols with the same `group`, such as `industry`. A missing group gives a missing result.
+
+    A group is a whole number from 0 to 65535; anything else is none.
+    """
 
     __slots__ = ()
     arguments: ClassVar[tuple[Argument, ...]] = (_X, _GROUP)
@@ -146,7 +153,10 @@ class RowMinimum(CrossSection):
 
 
 class RowWeightedMean(CrossSection):
-    """Mean of the row weighted by `weight`, such as the capitalisation; given to every symbol that has a number."""
+    """Mean of the row weighted by `weight`, such as the capitalisation; given to every symbol that has both.
+
+    Missing where the weights do not add up to more than 0.
+    """
 
     __slots__ = ()
     name = "row_weighted_mean"
@@ -160,6 +170,7 @@ class Neutralised(CrossSection):
     """A regression within the row on up to eight exposures; see its subclasses."""
 
     __slots__ = ()
+    arguments = ()  # as many expressions as are given
     needed: ClassVar[int] = 2
 
     def __new__(cls, *given: object) -> Self:
@@ -178,7 +189,7 @@ class Neutralize(Neutralised):
     """What a regression of x on the exposures, with intercept, leaves: x without what they explain in that row.
 
     Written neutralize(x, exposure, ...). Names that lack any of them are missing. Exposures that follow from the
-    others are left out.
+    others are left out. A row must have two names more than there are exposures, else it is missing.
     """
 
     __slots__ = ()
@@ -186,7 +197,10 @@ class Neutralize(Neutralised):
 
 
 class GroupNeutralize(Neutralised):
-    """The same with an intercept for each group: group_neutralize(x, group, exposure, ...)."""
+    """The same with an intercept for each group: group_neutralize(x, group, exposure, ...).
+
+    A row must have a name more than there are exposures and groups.
+    """
 
     __slots__ = ()
     name, needed = "group_neutralize", 3

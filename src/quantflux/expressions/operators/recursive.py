@@ -1,4 +1,7 @@
-"""Operators that carry something from row to row of one symbol, and so depend on all rows so far."""
+"""Operators that carry something from row to row of one symbol, and so depend on all rows so far.
+
+What adds numbers up takes those below 1e70 in magnitude and counts larger ones as missing.
+"""
 
 from __future__ import annotations
 

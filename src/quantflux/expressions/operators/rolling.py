@@ -2,6 +2,10 @@
 
 A window of `window` rows ends with the row itself. Missing values are skipped, and the result is missing unless the
 window holds at least `least` numbers (the whole window, unless given). Rows before the data begin count as missing.
+
+What adds numbers up takes those below 1e70 in magnitude and counts larger ones as missing, so that no fourth power
+overflows. Extremes, ranks and quantiles take any number, but only those that could be added up count towards `least`
+of an extreme.
 """
 
 from __future__ import annotations
