@@ -251,6 +251,26 @@ def test_another_dataset_that_arrives_after_the_bars(market: Market) -> None:
     assert_same(found, market.computed_anew(wanted))
 
 
+@pytest.mark.parametrize("texts", [VALUED, {"growth": "rank(revenue_ttm / 3)"}])
+def test_symbols_without_a_bar_count_where_a_rank_is_among_all_that_have_a_value(
+    market: Market, texts: Mapping[str, str]
+) -> None:
+    wanted = expressions(texts)
+    market.start()
+    for name in NAMES[:4]:
+        market.data.write(INCOME, reports(name, float(name[4:6])))
+    market.data.write(DAILY_BASIC, basics(NAMES, range(61)))
+    market.values(wanted)
+
+    market.data.write(DAILY, bars(NAMES[1:], [60]))  # the first one is suspended
+    done = market.keeper.update(wanted)
+
+    assert (done.decision.course, done.rows_computed) == (Course.APPENDED, 1)
+    found = market.values(wanted)
+    assert np.isfinite(found[next(iter(wanted))][-1]).sum() >= 3
+    assert_same(found, market.computed_anew(wanted))
+
+
 def write_listing(market: Market) -> None:
     market.data.write(INSTRUMENTS, listing(NAMES, FIRST + timedelta(days=40), shift=1))
 
@@ -355,6 +375,19 @@ def test_the_first_adjustment_factor_of_a_symbol(market: Market, symbol: str) ->
     found = market.values(WANTED)
     assert np.isnan(found["endless"][:60, column]).all()
     assert_same(found, market.computed_anew(WANTED))
+
+
+def test_the_first_adjustment_factor_after_days_without_a_bar(market: Market) -> None:
+    market.start()
+    market.data.write(DAILY, bars([LATER[0]], range(40), factor=None))
+    market.values(WANTED)
+    market.data.write(DAILY, bars(NAMES, [60]))
+    assert market.keeper.update(WANTED).decision.course is Course.APPENDED
+
+    market.data.write(DAILY, bars([LATER[0]], [61], factor=2.0))
+
+    assert market.keeper.update(WANTED).decision.course is Course.COMPUTED
+    assert_same(market.values(WANTED), market.computed_anew(WANTED))
 
 
 def test_the_only_adjustment_factor_of_a_symbol_is_taken_back(market: Market) -> None:

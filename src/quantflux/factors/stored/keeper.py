@@ -136,7 +136,7 @@ class ValueKeeper:
                     return Update(decision, 0)
                 done = self._computed(program, folder, meta, decision, now, max_memory, hooks or Hooks())
                 if done is not None:
-                    self._make_room(folder)
+                    self._make_room()
                     return done
         raise VersionConflict(
             f"the data were written to during each of {_ATTEMPTS} attempts; try again later"
@@ -285,17 +285,20 @@ class ValueKeeper:
         program.compile(hooks.compiled)
         return append(folder, base, program, panel, state, estimate, hooks)
 
-    def _make_room(self, held: SetFolder) -> None:
-        """Delete the sets that were used longest ago, until the rest keeps within its bound."""
+    def _make_room(self) -> None:
+        """Delete the sets that were used longest ago, until the rest keeps within its bound.
+
+        One that is being computed is locked, and stays; so does the caller's own.
+        """
         if self._max_bytes is None:
             return
         sizes = {folder.path: folder.bytes() for folder in self._folders()}
         excess = sum(sizes.values()) - self._max_bytes
         for folder in sorted(self._folders(), key=SetFolder.last_used):
-            if excess <= 0 or folder.path == held.path:
-                continue
+            if excess <= 0:
+                break
             with folder_lock(folder.path, wait=False) as ours:
-                if ours:  # nobody computes it now
+                if ours:
                     folder.delete()
                     excess -= sizes.get(folder.path, 0)
                     _log.info("deleted factor values that were used longest ago: %s", folder.path)
