@@ -20,7 +20,7 @@ _FAMILIES = {
 _HEAD = """\
 # Operators
 
-<!-- Written by `quantflux factor operators --markdown`; a test compares the two. Change the operators, not this page. -->
+<!-- Written by `quantflux factor operators --markdown`; a test compares the two. -->
 
 What each operator of the expression language means; [expressions.md](expressions.md) tells how they are written.
 Where nothing else is said, a result is missing where an operand is. Windows end with the row itself, and hold the

@@ -174,7 +174,9 @@ def _interpolate(
         fraction = fractions[j]
         low = ordered[places[j]]
         high = ordered[places[j] + lanes] if fraction > 0.0 else low
-        between = low * (1.0 - fraction) + high * fraction if high > low else low  # their distance may overflow
+        between = (
+            low * (1.0 - fraction) + high * fraction if high > low else low
+        )  # their distance may overflow
         out[j] = np.nan if isnan(fraction) else between
 
 
