@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable, Iterator
 
@@ -109,6 +110,17 @@ def test_what_a_block_raises_ends_the_run(panel: Panel, threads: int, error: Bas
 
     blocks_of_a_chunk = 10
     assert source.reads <= blocks_of_a_chunk
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_interrupt_from_the_keyboard_ends_the_run(panel: Panel, threads: int) -> None:
+    """The signal reaches the main thread, which may be waiting for the others."""
+    source = CountingSource(panel, lambda number: _thread.interrupt_main() if number == 25 else None)
+
+    with pytest.raises(KeyboardInterrupt):
+        start(source, Cut(10, 2, threads))
+
+    assert source.reads < 200
 
 
 def test_an_interrupt_between_chunks_ends_the_run(panel: Panel) -> None:

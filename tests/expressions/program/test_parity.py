@@ -99,10 +99,10 @@ def test_a_library_has_the_same_bits_one_row_at_a_time(library: Library, bars: P
     assert_same_bits(found, whole, list(expressions))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_expressions_have_the_same_bits_however_they_are_cut(seed: int) -> None:
     panel = hard_panel(seed, ROWS, COLUMNS)
-    roots = random_roots(seed, MIXED, 40)
+    roots = random_roots(seed, MIXED, 25)
     program = Program(named(roots))
     whole, _ = fed(program, panel)
 
@@ -110,10 +110,10 @@ def test_random_expressions_have_the_same_bits_however_they_are_cut(seed: int) -
         assert_same_bits(fed(program, panel, cut)[0], whole, list(map(repr, roots)))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_expressions_have_the_same_bits_in_consecutive_runs(seed: int) -> None:
     panel = hard_panel(seed + 50, ROWS, COLUMNS)
-    roots = random_roots(seed + 50, MIXED, 40)
+    roots = random_roots(seed + 50, MIXED, 25)
     program = Program(named(roots))
     whole, _ = fed(program, panel)
 
@@ -212,6 +212,24 @@ def test_a_symbol_that_is_added_later_changes_ranks_as_if_it_had_been_missing() 
     found, _ = fed(program, rows_of(known, split, 60), state=before.on_columns(listed, 8))
 
     assert_same_bits(found, whole[:, split:], ["corr", "rank"])
+
+
+def test_sums_across_symbols_agree_up_to_rounding_when_symbols_are_added() -> None:
+    """A row is added up in several lanes, and a new symbol moves others from one lane to the next."""
+    panel = tame_panel(4, 60, 40)
+    split, listed = 30, np.array([j for j in range(40) if j % 3])
+    fields = {name: array.copy() for name, array in panel.fields.items()}
+    for array in fields.values():
+        array[:split, ::3] = np.nan
+    known = Panel(panel.times, panel.symbols, fields)
+    roots = [parse("ts_mean(zscore(close), 10)"), parse("ema(close - row_mean(close), 5)")]
+    program = Program(named(roots))
+    whole, _ = fed(program, known)
+
+    _, before = fed(program, rows_of(columns_of(known, listed.tolist()), 0, split))
+    found, _ = fed(program, rows_of(known, split, 60), state=before.on_columns(listed, 40))
+
+    np.testing.assert_allclose(found, whole[:, split:], rtol=1e-12, atol=1e-12)
 
 
 def test_symbols_may_be_added_to_none() -> None:

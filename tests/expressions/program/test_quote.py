@@ -26,7 +26,7 @@ MB = 1_000_000
 OBJECTS = 2 * MB
 """What Python itself takes for a run: the instructions bound to arrays, threads, slices; it does not grow with data."""
 
-SYMBOLS = 1_500
+SYMBOLS = 1_000
 
 
 def program_of(*texts: str) -> Program:
@@ -121,7 +121,7 @@ PROGRAMS = {
     ),
     "recursions": program_of("ema(close, 20)", "rsi(close, 14)", "adx(high, low, close)"),
     "alpha158": LARGE,
-    "alpha101": library("alpha101", 40),
+    "alpha101": library("alpha101", 25),
 }
 
 
