@@ -13,7 +13,7 @@ from quantflux.core.errors import Cancelled
 from quantflux.core.panel import Panel
 from quantflux.expressions import functions as fn
 from quantflux.expressions.evaluate import evaluate
-from quantflux.expressions.nodes import Field
+from quantflux.expressions.nodes import Field, Node
 from quantflux.expressions.program.flow import ArraySink, PanelSource
 from quantflux.expressions.program.program import Program
 from quantflux.expressions.program.run import Shape as Cut
@@ -53,8 +53,10 @@ def panel() -> Panel:
     return tame_panel(1, 200, 20)
 
 
-def start(source: CountingSource, cut: Cut, cancelled: Callable[[], bool] = lambda: False) -> ArraySink:
-    program = Program({"a": MANY_PHASES})
+def start(
+    source: CountingSource, cut: Cut, cancelled: Callable[[], bool] = lambda: False, node: Node = MANY_PHASES
+) -> ArraySink:
+    program = Program({"a": node})
     sink = ArraySink(1, source.shape, np.float64)
     run(program, source, sink, shape=cut, cancelled=cancelled)
     return sink
@@ -81,19 +83,19 @@ def test_a_run_that_is_cancelled_from_the_start_reads_nothing(panel: Panel) -> N
 
 
 def test_a_run_across_symbols_can_be_cancelled_as_well(panel: Panel) -> None:
-    """Nothing is read between one cross-section and the next, but the question is asked."""
+    """Behind the only blocks of the only chunk, the question is asked before each cross-section."""
     asked: list[int] = []
     blocks = 10
 
     def cancelled() -> bool:
         asked.append(1)
-        return len(asked) > blocks  # the blocks of the first phase are through
+        return len(asked) > blocks + 1
 
     source = CountingSource(panel)
     with pytest.raises(Cancelled):
-        start(source, Cut(200, 2, 1), cancelled)
+        start(source, Cut(200, 2, 1), cancelled, fn.rank(fn.rank(fn.rank(CLOSE))))
 
-    assert (source.reads, len(asked)) == (blocks, blocks + 1)
+    assert (source.reads, len(asked)) == (blocks, blocks + 2)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
