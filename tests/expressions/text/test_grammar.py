@@ -211,7 +211,11 @@ def test_the_papers_names_mean_our_operators() -> None:
 
 
 def test_there_is_a_function_for_every_operator() -> None:
-    wanted = {name: operator for name, operator in OPERATORS.items() if operator.family is not Family.INPUT}
+    wanted = {
+        name: operator
+        for name, operator in OPERATORS.items()
+        if operator.family is not Family.INPUT and name != "lead"  # of labels alone
+    }
     there = {name: value for name, value in vars(functions).items() if isinstance(value, type)}
 
     assert there == wanted

@@ -34,7 +34,8 @@ def rolling_correlation(
 
     Examples
     --------
-    >>>     >>> x, y = np.array([[1.0], [2.0], [3.0]]), np.array([[2.0], [4.0], [4.0]])
+    >>> from quantflux.expressions.kernels.contract import run_whole
+    >>> x, y = np.array([[1.0], [2.0], [3.0]]), np.array([[2.0], [4.0], [4.0]])
     >>> correlation, covariance = run_whole(ROLLING_CORRELATION, x, y, parameters=(3, 2, 0.0))
     >>> correlation.ravel().round(4).tolist(), covariance.ravel().tolist()
     ([nan, 1.0, 0.866], [nan, 1.0, 1.0])
@@ -57,7 +58,8 @@ def rolling_beta(
 
     Examples
     --------
-    >>>     >>> y, x = np.array([[1.0], [2.0], [6.0]]), np.array([[2.0], [3.0], [4.0]])
+    >>> from quantflux.expressions.kernels.contract import run_whole
+    >>> y, x = np.array([[1.0], [2.0], [6.0]]), np.array([[2.0], [3.0], [4.0]])
     >>> slope, residual = run_whole(ROLLING_BETA, y, x, parameters=(3, 2))
     >>> slope.ravel().tolist(), residual.ravel().round(4).tolist()
     ([nan, 1.0, 2.5], [nan, 0.0, 0.5])

@@ -38,7 +38,8 @@ def rolling_moments(
 
     Examples
     --------
-    >>>     >>> x = np.array([[5.0], [5.0], [np.nan], [7.0], [7.0]])
+    >>> from quantflux.expressions.kernels.contract import run_whole
+    >>> x = np.array([[5.0], [5.0], [np.nan], [7.0], [7.0]])
     >>> run_whole(ROLLING_MOMENTS, x, parameters=(3, 1))[0].ravel().tolist()
     [nan, 0.0, 0.0, 2.0, 0.0]
     """

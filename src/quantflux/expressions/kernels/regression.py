@@ -45,7 +45,8 @@ def rolling_regression(
 
     Examples
     --------
-    >>>     >>> x = np.array([[1.0], [3.0], [np.nan], [4.0]])
+    >>> from quantflux.expressions.kernels.contract import run_whole
+    >>> x = np.array([[1.0], [3.0], [np.nan], [4.0]])
     >>> slope, rsquare, residual = run_whole(ROLLING_REGRESSION, x, parameters=(4, 2))
     >>> slope.ravel().round(4).tolist(), residual.ravel().round(4).tolist()
     ([nan, 2.0, 2.0, 0.9286], [nan, 0.0, nan, -0.2143])
@@ -65,7 +66,8 @@ def rolling_decay(
 
     Examples
     --------
-    >>>     >>> x = np.array([[1.0], [np.nan], [5.0]])
+    >>> from quantflux.expressions.kernels.contract import run_whole
+    >>> x = np.array([[1.0], [np.nan], [5.0]])
     >>> run_whole(ROLLING_DECAY, x, parameters=(3, 1))[0].ravel().tolist()
     [1.0, 1.0, 4.0]
     """

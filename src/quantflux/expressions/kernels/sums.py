@@ -27,7 +27,8 @@ def rolling_sum(
 
     Examples
     --------
-    >>>     >>> x = np.array([[1.0], [np.nan], [4.0], [6.0]])
+    >>> from quantflux.expressions.kernels.contract import run_whole
+    >>> x = np.array([[1.0], [np.nan], [4.0], [6.0]])
     >>> total, mean, count = run_whole(ROLLING_SUM, x, parameters=(3, 2))
     >>> total.ravel().tolist(), mean.ravel().tolist(), count.ravel().tolist()
     ([nan, nan, 5.0, 10.0], [nan, nan, 2.5, 5.0], [1.0, 1.0, 2.0, 2.0])
