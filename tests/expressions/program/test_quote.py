@@ -117,7 +117,7 @@ PROGRAMS = {
     "elementwise": program_of("close * open + volume"),
     "long windows": program_of("ts_mean(close, 240)", "ts_corr(close, volume, 120)", "delay(close, 500)"),
     "across symbols": program_of(
-        "rank(close)", "ts_mean(rank(ts_std(close, 20)), 60)", "zscore(delay(close, 100))"
+        "rank(close)", "ts_mean(rank(ts_std(close, 20)), 60)", "zscore(delay(close, 1000))"
     ),
     "recursions": program_of("ema(close, 20)", "rsi(close, 14)", "adx(high, low, close)"),
     "alpha158": LARGE,
