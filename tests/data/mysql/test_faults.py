@@ -38,7 +38,7 @@ class DarkAfterCommit(FaultProxy):
         return Fault(drop_reply=self.dark)
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
     pause = threading.Event()
     for _ in range(600):
         if condition():
@@ -75,12 +75,10 @@ def rival(server: MariaDBServer, database: str, *statements: str) -> Iterator[An
         connection.close()
 
 
-def waiting(server: MariaDBServer) -> bool:
-    """Whether some transaction waits for a row lock."""
-    [(count,)] = server.execute(
-        "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-    )
-    return bool(count)
+def waiting(server: MariaDBServer) -> set[str]:
+    """Which transactions wait for a row lock; each attempt of a write is another one."""
+    found = server.execute("SELECT trx_id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+    return {str(number) for (number,) in found}
 
 
 LOCK_ROW = f"UPDATE stock_daily_basic SET pb = 1 WHERE ts_code = '{SYMBOL}'"
@@ -215,7 +213,10 @@ def test_a_lock_held_for_a_while_is_waited_for(
     with rival(mariadb_server, mariadb_database, LOCK_ROW) as connection:
         thread, results = in_thread(lambda: store.write(DAILY_BASIC, valuations(SYMBOL, DAYS, 11.0)))
         wait_for(lambda: waiting(mariadb_server))
-        wait_for(lambda: not waiting(mariadb_server))  # the first wait was given up
+        first = waiting(mariadb_server)
+        wait_for(
+            lambda: waiting(mariadb_server) - first
+        )  # the first wait was given up, and another one began
         connection.commit()
         thread.join(30)
 
