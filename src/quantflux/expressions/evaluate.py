@@ -32,7 +32,7 @@ def evaluate(
     expressions : Node or mapping of str to Node
         One expression gives a field called `value`.
     panel : Panel
-        Holds the fields that they read; NaN means not traded.
+        Holds the fields that they read; NaN means not traded, and an infinite number counts as NaN.
     dtype : {np.float64, np.float32}
         Of the results; the computation itself is in float64.
     threads : int, optional
