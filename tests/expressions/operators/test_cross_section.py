@@ -68,6 +68,11 @@ CASES: list[Case] = [
         {"a": [1, 2, 6, 10, 20, 7], "g": [1, 1, 1, 2, 2, NAN], "b": [0, 1, 2, 5, 6, 7]},
         [2, -1, -1, -3, 3, NAN],
     ),
+    (
+        "group_neutralize(a, g, b)",
+        {"a": [1, 2, 6, 10, 20, 7], "g": [1, 1, 1, 2, 2, NAN], "b": [0, 1, 2, 5, 6, 1e200]},
+        [2, -1, -1, -3, 3, NAN],  # the same: who has no group takes no part, whatever the exposure
+    ),
     ("group_rank(a, g)", GROUPS, [1, 1 / 3, 2 / 3, 1, NAN, NAN, NAN, NAN]),
     ("group_zscore(a, g)", GROUPS, [1, -1, 0, NAN, NAN, NAN, NAN, NAN]),
     ("group_demean(a, g)", GROUPS, [1, -1, 0, 0, NAN, NAN, NAN, NAN]),

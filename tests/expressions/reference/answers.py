@@ -20,6 +20,9 @@ ROUNDING = 2.0**-53
 TINY = 1e-300
 """Below, numbers have lost digits to underflow."""
 
+FAINT = 1e-160
+"""Deviations below have squares that vanish, so an anchor that is as far away goes unnoticed."""
+
 LARGEST = 1e70
 """What is added up over time skips numbers from here on, so that fourth powers do not overflow."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.expressions.reference.answers import (
+    FAINT,
     MISSING,
     TINY,
     UNDECIDED,
@@ -115,7 +116,7 @@ def ts_beta(x: Array, y: Array, window: int, least: int) -> Answer:
         if not varies:
             return _undecided_or_missing(varies)
         m = _moments(pairs)
-        return _slope(m), 1e-9 * m.std_x / m.std_y + TINY
+        return _slope(m), (1e-9 * m.std_x + FAINT) / m.std_y
 
     return _over_pairs(x, y, window, least, beta)
 
@@ -131,7 +132,7 @@ def ts_beta_resid(x: Array, y: Array, window: int, least: int) -> Answer:
         if not varies:
             return _undecided_or_missing(varies)
         m = _moments(pairs)
-        return m.dx[-1] - _slope(m) * m.dy[-1], 1e-9 * m.std_x * math.sqrt(len(pairs)) + TINY
+        return m.dx[-1] - _slope(m) * m.dy[-1], 1e-9 * m.std_x * math.sqrt(len(pairs)) + FAINT
 
     return _over_pairs(x, y, window, least, residual)
 
@@ -153,7 +154,7 @@ def _over_time(x: Array, window: int, least: int, statistic: Callable[[Moments, 
 
 
 def ts_slope(x: Array, window: int, least: int) -> Answer:
-    return _over_time(x, window, least, lambda m, _: (_slope(m), 1e-9 * m.std_x / m.std_y + TINY))
+    return _over_time(x, window, least, lambda m, _: (_slope(m), 1e-9 * m.std_x / m.std_y + FAINT))
 
 
 def ts_rsquare(x: Array, window: int, least: int) -> Answer:
@@ -170,7 +171,7 @@ def ts_resid(x: Array, window: int, least: int) -> Answer:
     def residual(m: Moments, pairs: Pairs) -> Cell:
         if not is_number(pairs.newest[0]):
             return MISSING
-        return m.dx[-1] - _slope(m) * m.dy[-1], 1e-9 * m.std_x * math.sqrt(len(pairs)) + TINY
+        return m.dx[-1] - _slope(m) * m.dy[-1], 1e-9 * m.std_x * math.sqrt(len(pairs)) + FAINT
 
     return _over_time(x, window, least, residual)
 

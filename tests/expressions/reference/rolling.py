@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from tests.expressions.reference.answers import (
+    FAINT,
     LARGEST,
     MISSING,
     ROUNDING,
@@ -77,7 +78,7 @@ def variation(numbers: Sequence[float], floor: float = 0.0) -> bool | None:
 
 
 def _running(x: Array, window: int, least: int, mean: bool) -> Answer:
-    """A running sum may keep a trace of numbers that have left: the rounding of a rounding of the largest."""
+    """A running sum may keep a trace of numbers that have left: the roundings of their roundings."""
     rows = window + max(128, 4 * window)  # since the sums were added up anew, at the most
 
     def cells(j: int) -> Iterator[Cell]:
@@ -88,7 +89,7 @@ def _running(x: Array, window: int, least: int, mean: bool) -> Answer:
                 continue
             recent = [abs(v) for v in x[max(t - rows, 0) : t + 1, j] if is_number(v)]
             total = math.fsum(numbers)
-            yield (total / len(numbers) if mean else total), 2.0**-100 * max(recent) + TINY
+            yield (total / len(numbers) if mean else total), 2.0**-99 * math.fsum(recent) + TINY
 
     return by_column(x.shape, cells)
 
@@ -279,7 +280,7 @@ def decay_linear(x: Array, window: int, least: int) -> Answer:
             numbers = [v for _, v in pairs]
             value = math.fsum(w * v for w, v in pairs) / sum(w for w, _ in pairs)
             spread = math.sqrt(variance_of(numbers)) if len(numbers) > 1 else 0.0
-            yield value, 1e-9 * spread + 8 * ROUNDING * max(map(abs, numbers))
+            yield value, 1e-9 * spread + 8 * ROUNDING * max(map(abs, numbers)) + FAINT
 
     return by_column(x.shape, cells)
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tests.expressions.reference.answers import ROUNDING, Answer, Array
+from tests.expressions.reference.answers import ROUNDING, TINY, Answer, Array
 from tests.expressions.reference.rolling import deviations, quantile_of
 
 HUGE = 1e150
-FAINT = 1e-140
-"""Deviations below have squares that vanish."""
+FLAT = 1e-140
+"""A deviation below it counts as none: its square is hardly a float."""
 
 NO_SPREAD = 1e-12
 """Numbers with a deviation below this part of their mean count as equal."""
@@ -58,7 +58,7 @@ def spread_of(numbers: Row) -> tuple[float, float]:
     if len(numbers) < 2:
         return math.nan, 0.0
     squares = math.fsum(d * d for d in deviations(numbers)[1])
-    return math.sqrt(squares / (len(numbers) - 1)), rounding_of(numbers) + FAINT
+    return math.sqrt(squares / (len(numbers) - 1)), rounding_of(numbers) + FLAT
 
 
 def ranks_of(numbers: Row) -> Row:
@@ -118,7 +118,7 @@ def standardised(numbers: Row) -> RowResult:
     mean, distances = deviations(numbers)
     if len(numbers) < 2 or min(numbers) == max(numbers):
         return _everywhere(math.nan, numbers)
-    if spread < 2 * FAINT or 0.3 < spread / (NO_SPREAD * abs(mean) + math.ulp(0)) < 3:
+    if spread < 2 * FLAT or 0.3 < spread / (NO_SPREAD * abs(mean) + math.ulp(0)) < 3:
         return _everywhere(math.nan, numbers, math.inf)
     if spread <= NO_SPREAD * abs(mean):
         return _everywhere(math.nan, numbers)
@@ -185,7 +185,8 @@ def row_weighted_mean(x: Array, weight: Array) -> Answer:
         elif total > 0:
             value = math.fsum(v * (w / total) for v, w in zip(numbers, weights, strict=True))
             answer.values[t, there] = value
-            answer.floor[t, there] = 8 * ROUNDING * (len(numbers) + 1) * largest * gross / total
+            products = 8 * ROUNDING * (len(numbers) + 1) * largest * gross + len(numbers) * TINY
+            answer.floor[t, there] = products / total
     return answer
 
 
@@ -207,7 +208,7 @@ def _residual(y: Array, exposures: list[Array], groups: Array) -> tuple[Array, f
     for exposure in exposures:
         raw, own = float(np.linalg.norm(exposure)), _centred(exposure, groups)
         length = float(np.linalg.norm(own))
-        if 0 < length < 10 * FAINT or (raw and 0.1 < length / (NO_SPREAD * raw) < 10):
+        if 0 < length < 10 * FLAT or (raw and 0.1 < length / (NO_SPREAD * raw) < 10):
             return y, math.inf
         if length <= NO_SPREAD * raw:
             continue
@@ -221,7 +222,7 @@ def _residual(y: Array, exposures: list[Array], groups: Array) -> tuple[Array, f
             smallest = min(smallest, share)
     own_y = _centred(y, groups)
     floor = 1e-11 * float(np.linalg.norm(own_y)) / smallest + len(y) * ROUNDING * 8 * float(np.abs(y).max())
-    return own_y - _explained(own_y, kept), floor + FAINT
+    return own_y - _explained(own_y, kept), floor + FLAT
 
 
 def _explained(y: Array, columns: list[Array]) -> Array:

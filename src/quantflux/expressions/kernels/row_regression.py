@@ -156,6 +156,8 @@ def _group_residual(
             out[ho + r, :] = np.nan
             continue
         for j in range(exposures + 1):
+            for i in range(width):  # a name without a group must not count in the exposure's size either
+                columns[j, i] = columns[j, i] if there[i] else np.nan
             square = total_squares(columns[j], 0.0)
             _center_groups(columns[j], slots, counts, anchors, means)
             lengths[j] = _clear_gaps(columns[j], square)
