@@ -154,7 +154,7 @@ def test_new_limits_take_effect_without_a_restart(tmp_path: Path) -> None:
 
     with Platform.open(manager.current) as platform:
         manager.subscribe(lambda settings, _: platform.apply(settings))
-        file.write_text(file.read_text().replace("3", "5"))
+        file.write_text(file.read_text().replace("max_symbols = 3", "max_symbols = 5"))
         report = manager.reload()
 
         assert report.changed == ("queries.max_symbols",)
