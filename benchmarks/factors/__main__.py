@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.factors.growing import measure_added_day, measure_growth
 from benchmarks.factors.market import SIZES, write_market
 from benchmarks.factors.report import FactorReport
 from benchmarks.factors.rival import ROOT
@@ -18,9 +19,9 @@ from benchmarks.factors.tasks import Bench, measure_alpha101, measure_parquet, m
 from benchmarks.factors.v1_task import measure_v1
 
 TASKS = {
-    "small": ("alpha14", "alpha158", "alpha101", "parquet", "v1"),
-    "standard": ("alpha14", "alpha158", "alpha101", "v1"),
-    "full": ("parquet",),
+    "small": ("alpha14", "alpha158", "alpha101", "growth", "day", "parquet", "v1"),
+    "standard": ("alpha14", "alpha158", "alpha101", "growth", "day", "v1"),
+    "full": ("day", "parquet"),
 }
 """Tables by size: at full size the answers are too large to be held."""
 
@@ -66,6 +67,10 @@ def main() -> None:
             measure_qlib_factors(bench, "alpha158", "Alpha158")
         if "alpha101" in tasks:
             measure_alpha101(bench)
+        if "growth" in tasks:
+            measure_growth(bench)
+        if "day" in tasks:
+            measure_added_day(SIZES[chosen.size], Path(folder) / "day", report, say)
         if "parquet" in tasks:
             measure_parquet(bench)
         if "v1" in tasks:

@@ -31,6 +31,8 @@ class OurDriver:
 
     Parameters
     ----------
+    part : tuple
+        How many of the market's symbols, and of its last days; None means all.
     parquet : Path or None
         A folder to stream answers to, instead of holding them.
     max_bytes : int or None
@@ -40,6 +42,7 @@ class OurDriver:
     def __init__(
         self,
         market: Market,
+        part: tuple[int | None, int | None],
         expressions: dict[str, str],
         threads: int,
         dtype: str,
@@ -51,7 +54,9 @@ class OurDriver:
         self.expressions = expressions
         self.threads = threads
         self.dtype = np.dtype(dtype).type
-        self.panel = Panel(market.sessions, market.symbols, {name: market.field(name) for name in FIELDS})
+        columns, days = part[0] or len(market.symbols), part[1] or len(market.sessions)
+        fields = {name: np.ascontiguousarray(market.field(name)[-days:, :columns]) for name in FIELDS}
+        self.panel = Panel(market.sessions[-days:], market.symbols[:columns], fields)
         start = time.perf_counter()
         Program({name: parse(text) for name, text in expressions.items()}).compile()
         seconds = time.perf_counter() - start
@@ -102,13 +107,15 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--parquet", type=Path, help="folder to write answers to instead of holding them")
     parser.add_argument("--max-bytes", type=int, help="the most memory that the engine may take")
+    parser.add_argument("--symbols", type=int, help="so many symbols of the market; all by default")
+    parser.add_argument("--days", type=int, help="so many of its last days; all by default")
     chosen = parser.parse_args()
     output = claim_output()
     start = time.perf_counter()
     expressions = json.loads(chosen.expressions.read_text(encoding="utf-8"))
-    driver = OurDriver(
-        Market(chosen.market), expressions, chosen.threads, chosen.dtype, chosen.parquet, chosen.max_bytes
-    )
+    market, part = Market(chosen.market), (chosen.symbols, chosen.days)
+    limits = (chosen.threads, chosen.dtype, chosen.parquet, chosen.max_bytes)
+    driver = OurDriver(market, part, expressions, *limits)
     serve(driver, output, time.perf_counter() - start)
 
 

@@ -175,7 +175,7 @@ def measure_alpha101(bench: Bench) -> None:
     note = (
         f"On a market without gaps and after {WARM_UP} days, quantflux agreed with KunQuant in double and with pandas "
         f"on all {verdict.total} factors on which these two agree with each other (all but {FEW:.1%} of the cells). "
-        f"The others rank numbers that differ by rounding alone: {', '.join(open_ones)}."
+        f"The others rank or compare numbers on which the two differ, mostly by rounding alone: {', '.join(open_ones)}."
     )
     bench.add(Table(title, bench.size(len(expressions)), rows, {}, note))
 
