@@ -19,7 +19,7 @@ import numpy as np
 
 from quantflux.core.gaps import carried_forward
 from quantflux.core.panel import Panel
-from quantflux.data.quality.limits import board_limits, boards_of
+from quantflux.rules.boards import board_limits, boards_of
 
 _HALF_CENT = 0.005
 _LOST_CENTS = 0.0015

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantflux.data.quality.limits import boards_of
+from quantflux.rules.boards import boards_of
 
 _SMALLEST = {"star": 200, "bse": 100}
 _STEP = {"star": 1, "bse": 1}

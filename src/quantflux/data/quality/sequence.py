@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from quantflux.data.quality.limits import boards_of, limit_ratio, unlimited_days
+from quantflux.data.quality.limits import limit_ratio, unlimited_days
 from quantflux.data.quality.rules import Context
 from quantflux.data.schema import TimeKind
+from quantflux.rules.boards import boards_of
 
 BARS = ("open", "high", "low", "close", "volume")
 _LOOKED_BACK_AT = (*BARS, "adj_factor", "session")

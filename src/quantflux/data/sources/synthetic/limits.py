@@ -12,8 +12,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from quantflux.data.quality.limits import board_limits
 from quantflux.data.sources.synthetic.universe import BOARDS, Companies
+from quantflux.rules.boards import board_limits
 
 NO_LIMIT = -1
 """In a table of limits: any price is allowed."""
