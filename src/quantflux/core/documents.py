@@ -113,10 +113,13 @@ def _text(path: Path) -> str:
         raise InvalidRequest(f"{path}: there is no such file") from None
     except (OSError, ValueError) as error:
         raise InvalidRequest(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
-    with os.fdopen(descriptor, "rb") as stream:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InvalidRequest(f"{path}: is not a regular file")
-        data = stream.read(MAX_BYTES + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            data = stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_BYTES:
         raise InvalidRequest(f"{path}: is larger than {MAX_BYTES:,} bytes, the most such a file may have")
     try:
