@@ -25,8 +25,8 @@ def complaint(error: Mapping[str, Any], values: Any, model: type[BaseModel]) -> 
     model : type
         What it was checked against.
     """
-    key = _place(error["loc"], values)
     said, context = error["type"], error.get("ctx", {})
+    key = _place(error["loc"], values, absent=said == "missing")
     if said == "missing":
         return f"{key}: is missing"
     if said == "extra_forbidden":
@@ -45,16 +45,16 @@ def complaint(error: Mapping[str, Any], values: Any, model: type[BaseModel]) -> 
     return f"{key}: found {shown(error['input'])}; valid is {_valid(said, context, error['msg'])}"
 
 
-def _place(where: Sequence[str | int], values: Any) -> str:
+def _place(where: Sequence[str | int], values: Any, *, absent: bool) -> str:
     """Return a dotted key, list places counted from 1; parts that only say which kind of section is meant fall out."""
     parts: list[str] = []
     found = values
     for position, part in enumerate(where):
-        last = position == len(where) - 1
+        named = absent and position == len(where) - 1  # the key that is missing, which `values` cannot have
         if isinstance(part, int) and isinstance(found, list | tuple):
             parts.append(str(part + 1))
             found = found[part] if part < len(found) else None
-        elif isinstance(found, Mapping) and (part in found or last):
+        elif isinstance(found, Mapping) and (part in found or named):
             parts.append(str(part))
             found = found.get(part)
     return ".".join(parts)
