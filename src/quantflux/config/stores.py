@@ -71,6 +71,7 @@ class ShardDays(Section):
     factor_values: int = _shard("factor values")
     predictions: int = _shard("model predictions")
     instruments: int = _shard("instrument histories")
+    corporate_actions: int = _shard("dividends, share distributions and rights issues")
     income_statement: int = _shard("income statements")
     balance_sheet: int = _shard("balance sheets")
     cash_flow: int = _shard("cash flow statements")

@@ -272,6 +272,25 @@ INSTRUMENTS = Dataset(
 `board` and `status` hold the values of `core.symbols.Board` and `core.instruments.Status`."""
 
 
+CORPORATE_ACTIONS = Dataset(
+    "corporate_actions",
+    "ex_date",
+    TimeKind.DAY,
+    (
+        Field("cash", unit="yuan", required=True, minimum=0.0),
+        Field("shares", unit="ratio", required=True, minimum=0.0),
+        Field("rights_shares", unit="ratio", minimum=0.0),
+        Field("rights_price", unit="yuan", minimum=0.0),
+        Field("record_date", FieldType.DATE),
+        Field("pay_date", FieldType.DATE),
+    ),
+)
+"""What one share gives its holder on the day it goes ex: one row a symbol and ex-date.
+
+`cash` is before tax; `shares` are new ones from bonus issues and conversions of reserves; `rights_shares` may be
+subscribed at `rights_price` each. A zero says that there is none."""
+
+
 def _statement(name: str, fields: list[str]) -> Dataset:
     codes = ("comp_type", "end_type", "update_flag")
     return Dataset(
@@ -296,7 +315,17 @@ def datasets() -> Mapping[str, Dataset]:
     statements = tomllib.loads(
         files("quantflux.data").joinpath("statements.toml").read_text(encoding="utf-8")
     )
-    known = (DAILY, MINUTE, DAILY_BASIC, MONEYFLOW, CHIP, FACTOR_VALUES, PREDICTIONS, INSTRUMENTS)
+    known = (
+        DAILY,
+        MINUTE,
+        DAILY_BASIC,
+        MONEYFLOW,
+        CHIP,
+        FACTOR_VALUES,
+        PREDICTIONS,
+        INSTRUMENTS,
+        CORPORATE_ACTIONS,
+    )
     every = (*known, *(_statement(name, table["fields"]) for name, table in statements.items()))
     return MappingProxyType({d.name: d for d in every})
 

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from quantflux.core.errors import InvalidRequest
-from quantflux.data.adapters.mysql.tables import ADJUSTMENTS
+from quantflux.data.adapters.mysql.tables import ADJUSTMENTS, CORPORATE_ACTIONS
 
 COMMITS, VERSIONS = "quantflux_commits", "quantflux_versions"
 """Our own tables: one row per committed write, and the row per dataset that orders the writers."""
@@ -28,6 +28,18 @@ _SHORTHAND = {
 
 _SERIES = {f"stock_{minutes}min_history" for minutes in (5, 15, 30, 60)}
 """Baostock bars of longer periods, made like `stock_1min_history`."""
+
+_CORPORATE_ACTIONS = [
+    "ts_code VARCHAR(20) NOT NULL",
+    "ex_date DATE NOT NULL",
+    "cash DOUBLE NOT NULL",
+    "shares DOUBLE NOT NULL",
+    "rights_shares DOUBLE",
+    "rights_price DOUBLE",
+    "record_date DATE",
+    "pay_date DATE",
+    "PRIMARY KEY (ts_code, ex_date)",
+]
 
 _STATEMENT_HEAD = (
     "ts_code: VARCHAR(20)",
@@ -68,7 +80,7 @@ def _definitions(columns: list[str], key: list[str], scale: int) -> Iterator[str
 
 
 def create_table(name: str, *, scale: int = 2, collation: str = "utf8mb4_general_ci") -> str:
-    """Return the statement that makes one of v1's tables.
+    """Return the statement that makes one of v1's tables, or the table of corporate actions beside them.
 
     Parameters
     ----------
@@ -82,6 +94,8 @@ def create_table(name: str, *, scale: int = 2, collation: str = "utf8mb4_general
     >>> create_table("stock_company").splitlines()[1]
     '  `ts_code` VARCHAR(20) NOT NULL,'
     """
+    if name == CORPORATE_ACTIONS.name:
+        return _create(name, _CORPORATE_ACTIONS, collation)
     known = v1_tables()
     if name not in known:
         raise InvalidRequest(f"v1 has no table {name!r}; it has: {', '.join(sorted(known))}")

@@ -162,6 +162,15 @@ INSTRUMENTS = Table(
     key=("ts_code",),
 )
 
+CORPORATE_ACTIONS = Table(
+    "corporate_actions",
+    "quantflux_corporate_actions",
+    _same(*schema.CORPORATE_ACTIONS.value_names),
+    time="ex_date",
+    key=("ts_code", "ex_date"),
+)
+"""A table of our own: v1 has none of these."""
+
 ADJUSTMENTS = "quantflux_adj_factor"
 """Our own table beside v1's: the exact cumulative factor, which v1 has only with two decimals."""
 
@@ -206,4 +215,4 @@ def tables(minute_table: str = MINUTE.name) -> Mapping[str, Table]:
     if minute_table not in MINUTE_TABLES:
         raise InvalidRequest(f"minute_table must be one of {', '.join(MINUTE_TABLES)}, was {minute_table!r}")
     every = (DAILY, MINUTE_TABLES[minute_table], DAILY_BASIC, MONEYFLOW, CHIP, FACTOR_VALUES, PREDICTIONS)
-    return MappingProxyType({t.dataset: t for t in (*every, INSTRUMENTS, *_statements())})
+    return MappingProxyType({t.dataset: t for t in (*every, INSTRUMENTS, CORPORATE_ACTIONS, *_statements())})

@@ -1,0 +1,189 @@
+"""What corporate actions explain of the steps of `adj_factor`, and what is left over.
+
+On an ex-date the exchange publishes a reference price, to the cent, that leaves a holder neither richer nor poorer:
+
+    reference = (previous close - cash + rights price x rights shares) / (1 + shares + rights shares)
+
+and the cumulative factor of a vendor grows by previous close / reference. A backtest that credits the cash and the
+new shares has that part of the growth already; for the rest it must still let holdings grow by the factor.
+
+1. Events of suspended names move to the row on which they trade again, where factor and price show them
+   (`CorporateActions.on_traded_rows`).
+2. Of each event the reference is computed, and compared with the one that the step implies (`_judged`). They agree if
+   they differ by no more than rounding: half a cent, and the third decimal of the factor. A company that holds some of
+   its own shares, at most a tenth by law, pays nothing on those, and the exchange thins the reference out accordingly;
+   a step between the full and the so thinned event agrees too.
+3. Growth is 1 where an event explains the step, step / explained where it explains another one, and the step itself
+   where there is no event.
+4. An event that should be seen where the factor does not move at all is left out: the factor decides, as it does in
+   every adjusted price. So an ex-date that is wrong by a day cannot pay a holder twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantflux.core.corporate_actions import CorporateActions
+from quantflux.core.gaps import carried_forward
+from quantflux.core.panel import Panel
+
+_HALF_CENT = 0.005 + 1e-9
+_FACTOR_DECIMALS = 0.001  # two factors of three decimals, each off by half of the last
+_MOST_OWN_SHARES = 0.1  # Company Law, article 162
+_SAME = 1e-6  # relative: factors that differ by less are one factor, written twice
+
+
+@dataclass(frozen=True)
+class FactorSteps:
+    """Places where `adj_factor` moved otherwise than known actions say; arrays of shape (K,), sorted by place.
+
+    Attributes
+    ----------
+    row, column : int64
+    step : float64
+        What the factor was multiplied by.
+    explained : float64
+        What known actions would have multiplied it by; 1 where there is none.
+    """
+
+    row: np.ndarray
+    column: np.ndarray
+    step: np.ndarray
+    explained: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True)
+class ShareGrowth:
+    """Corporate actions beside the factor: what to credit, and what else holdings grow by.
+
+    Attributes
+    ----------
+    actions : CorporateActions
+        What a holder is credited, on rows on which the names trade.
+    growth : float64, shape (T, N)
+        Shares that one share of the row before became beside what `actions` give. 1 nearly everywhere.
+    unexplained : FactorSteps
+        Where that is not 1 because no action, or another one, is known.
+    unshown : CorporateActions
+        Events that `actions` leave out because the factor does not show them.
+    """
+
+    actions: CorporateActions
+    growth: np.ndarray
+    unexplained: FactorSteps
+    unshown: CorporateActions
+
+
+def share_growth(bars: Panel, actions: CorporateActions, *, rights_taken_up: bool = False) -> ShareGrowth:
+    """Return what holders are credited, and the growth of their shares that it does not explain.
+
+    Parameters
+    ----------
+    bars : Panel
+        Raw `close`, and `adj_factor` where known. Where no factor is known nothing contradicts an action.
+    actions : CorporateActions
+        Laid on the panel's axes.
+    rights_taken_up : bool
+        What holders do with a rights issue. By default they let it lapse and bear the fall of the price: growth is 1.
+        If taken up, it is paid for by selling shares at the reference price, which leaves holders as rich as before:
+        growth is what remains of the new shares.
+
+    Examples
+    --------
+    Ten shares give three new ones and 5 yuan: 13.00 yuan become (13.00 - 0.50) / 1.3 = 9.62.
+
+    >>> days = np.array(["2024-06-06", "2024-06-07"], dtype="datetime64[D]")
+    >>> factor = np.array([[1.0], [13.00 / 9.62]])
+    >>> bars = Panel(days, ["A"], {"close": np.array([[13.00], [9.70]]), "adj_factor": factor})
+    >>> at, zero = np.array([[1], [0]]), np.zeros(1)
+    >>> event = CorporateActions(at[0], at[1], np.array([0.5]), np.array([0.3]), zero, zero)
+    >>> share_growth(bars, event).growth.ravel().tolist()
+    [1.0, 1.0]
+    >>> share_growth(bars, CorporateActions.none()).growth.ravel().round(3).tolist()
+    [1.0, 1.351]
+    """
+    close = bars["close"]
+    placed = actions.on_traded_rows(~np.isnan(close))
+    factor, step = _steps(bars)
+    moved = np.abs(step - 1) > _SAME  # false where the step is not known
+    growth = np.where(moved, step, 1.0)
+
+    at = (placed.row, placed.column)
+    judged = _judged(placed, _before(close, at), growth[at], _before(factor, at), ~np.isnan(step[at]))
+    growth[at] = judged.left_over * judged.rights if rights_taken_up else judged.left_over
+    moved[at] = ~judged.agrees & (moved[at] | ~judged.unshown)
+    return ShareGrowth(
+        placed.where(~judged.unshown),
+        growth,
+        _named(moved, step, placed, judged.explained),
+        placed.where(judged.unshown),
+    )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What was found of each event, shape (K,)."""
+
+    explained: np.ndarray
+    left_over: np.ndarray
+    rights: np.ndarray
+    agrees: np.ndarray
+    unshown: np.ndarray
+
+
+def _judged(
+    actions: CorporateActions, close: np.ndarray, step: np.ndarray, factor: np.ndarray, known: np.ndarray
+) -> _Judged:
+    """Compare events with the steps of their cells; `close` and `factor` are those of the row before."""
+    known = known & ~np.isnan(close)
+    full, thinned = _reference(actions, close, 1.0), _reference(actions, close, 1 - _MOST_OWN_SHARES)
+    low, high = np.minimum(full, thinned), np.maximum(full, thinned)
+    seen = close / step
+    with np.errstate(invalid="ignore"):
+        slack = _HALF_CENT + seen * _FACTOR_DECIMALS / np.maximum(factor, 1.0)
+        possible = full > 0
+        agrees = ~known | (possible & (seen >= low - slack) & (seen <= high + slack))
+        unshown = ~agrees & (~possible | (np.abs(seen - close) <= slack))
+    divisor = np.where(possible, full, 1.0)
+    explained = np.where(known & ~unshown, close / divisor, 1.0)
+    left_over = np.where(agrees, 1.0, step / explained)
+    worth = (close - actions.cash) / (divisor * (1 + actions.shares))
+    offered = (actions.rights_shares > 0) & known & ~unshown
+    return _Judged(explained, left_over, np.where(offered, worth, 1.0), agrees, unshown)
+
+
+def _reference(actions: CorporateActions, close: np.ndarray, part: float) -> np.ndarray:
+    """Return the ex-rights reference price before rounding, if that part of the shares takes part."""
+    offered = actions.rights_shares
+    value = close - part * actions.cash + offered * actions.rights_price
+    return np.asarray(value / (1 + part * actions.shares + offered))
+
+
+def _named(
+    moved: np.ndarray, step: np.ndarray, actions: CorporateActions, explained: np.ndarray
+) -> FactorSteps:
+    row, column = np.nonzero(moved)
+    told = dict(zip(zip(actions.row.tolist(), actions.column.tolist(), strict=True), explained, strict=True))
+    known = [told.get(cell, 1.0) for cell in zip(row.tolist(), column.tolist(), strict=True)]
+    return FactorSteps(row, column, step[row, column], np.array(known, dtype=np.float64))
+
+
+def _steps(bars: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """Return the carried factor, and what each row multiplied it by; NaN where either is not known."""
+    if "adj_factor" not in bars:
+        return np.full(bars.shape, np.nan), np.full(bars.shape, np.nan)
+    factor = carried_forward(bars["adj_factor"])
+    step = np.full_like(factor, np.nan)
+    np.divide(factor[1:], factor[:-1], out=step[1:])
+    return factor, step
+
+
+def _before(values: np.ndarray, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return the last known value before each of these cells; NaN where there is none."""
+    row, column = at
+    return np.where(row > 0, carried_forward(values)[row - 1, column], np.nan)
