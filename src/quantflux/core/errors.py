@@ -22,6 +22,9 @@ found and what would be valid. Each error is also a builtin kind, so plain Pytho
     │   ├── VersionConflict                     somebody else wrote first; read again
     │   ├── StoreCorrupt                        a file or answer fails its checksum
     │   └── AccessDenied(PermissionError)       mend the credentials or rights
+    ├── OptimisationError(RuntimeError)       a solver gave no portfolio; the message has its status
+    │   ├── Infeasible                          no weights meet all constraints
+    │   └── Unbounded                           the objective has no best value: a bound is missing
     └── SourceError(RuntimeError)             a data vendor
         ├── SourceUnavailable(ConnectionError)  retry later
         ├── RateLimited                         retry after `retry_after` seconds
@@ -226,6 +229,28 @@ class StoreCorrupt(StoreError):
 
 class AccessDenied(StoreError, PermissionError):
     """The store refused the credentials, or they lack the right."""
+
+
+class OptimisationError(QuantfluxError, RuntimeError):
+    """A solver gave no portfolio that can be used.
+
+    Attributes
+    ----------
+    status : str
+        What the solver said.
+    """
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Infeasible(OptimisationError):
+    """No weights meet all constraints."""
+
+
+class Unbounded(OptimisationError):
+    """The objective has no best value."""
 
 
 class SourceError(QuantfluxError, RuntimeError):
