@@ -1,71 +1,229 @@
-"""The market as a simulation trades in it: raw prices, permissions, fees and lots, day by day."""
+"""The market as a simulation trades in it: prices, limits, what befalls a holding, lots and fees.
+
+A row is a day, or a minute of one; what holds for a whole day (limits, fees, corporate actions) has one row a day, and
+`day` tells which. Daily venues have as many days as rows.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from quantflux.factors.universe import Market
-from quantflux.rules import FeeRates, LotRule, fee_rates, lots_of
+from quantflux.backtest.events import Events
+from quantflux.backtest.listing import last_rows, traded_span
+from quantflux.core.corporate_actions import CorporateActions
+from quantflux.core.errors import InvalidRequest
+from quantflux.core.panel import Panel
+from quantflux.data.ex_rights import share_growth
+from quantflux.rules import FeeRates, LotRule, are_raw, fee_rates, lots_of
+from quantflux.rules.limits import price_limits
+from quantflux.rules.settlement import settlement_days
+
+_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True)
 class Venue:
-    """What each day offers; arrays have shape (T, N).
+    """What each row offers: T rows on D days, N names.
+
+    Arrays are read-only and C-contiguous; prices are in the money of the bars, raw yuan as a rule. NaN means no trade.
 
     Attributes
     ----------
-    times : array of datetime64[D], shape (T,)
-    at_open, at_close : array of float64
-        Raw price in yuan, or what stands for it on days without trade; 0 before a name's first day.
-    growth : array of float64
-        Shares that one share of the day before has become by dividends (reinvested at the ex-right price) and
-        splits; what keeps a position's value across an ex-date.
-    traded, buyable, sellable : array of bool
-    fees : FeeRates
+    times : array of datetime64, shape (T,)
+    symbols : array of str, shape (N,)
+    days : array of datetime64[D], shape (D,)
+    day : array of int64, shape (T,)
+        Place of each row in `days`.
+    open, high, low, close, volume : array of float64, shape (T, N)
+    amount : array of float64, shape (T, N), or None
+        Yuan traded, where it is in the money of the prices; its quotient with `volume` is the VWAP.
+    limit_up, limit_down : array of float64, shape (D, N)
+        NaN where there is none.
+    events : Events
+        What befalls a holding before the first row of each day.
+    first_row, last_row : array of int64, shape (N,)
+        The first row with a trade, T where there is none; and the last row on which the name is listed, T - 1 if it
+        still is. Who holds it after an earlier one is paid out.
     lots : LotRule
+    fees : FeeRates
+        Arrays of shape (D,).
+    settlement : array of int64, shape (N,)
+        Days after which a purchase may be sold.
+    capitalisation : array of float64, shape (D, N), or None
+        Yuan, for benchmarks weighted by it.
     """
 
     times: np.ndarray
-    at_open: np.ndarray
-    at_close: np.ndarray
-    growth: np.ndarray
-    traded: np.ndarray
-    buyable: np.ndarray
-    sellable: np.ndarray
-    fees: FeeRates
+    symbols: np.ndarray
+    days: np.ndarray
+    day: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+    amount: np.ndarray | None
+    limit_up: np.ndarray
+    limit_down: np.ndarray
+    events: Events
+    first_row: np.ndarray
+    last_row: np.ndarray
     lots: LotRule
+    fees: FeeRates
+    settlement: np.ndarray
+    capitalisation: np.ndarray | None = None
 
     @classmethod
-    def of(cls, market: Market, factor: np.ndarray) -> Self:
-        """Return the venue of a market whose prices were adjusted by `factor`, with the fees and lots of its days."""
-        growth = np.ones_like(factor)
-        growth[1:] = factor[1:] / factor[:-1]
-        times = market.panel.times
+    def daily(
+        cls,
+        bars: Panel,
+        *,
+        special: np.ndarray | None = None,
+        actions: CorporateActions | None = None,
+        delisted: np.ndarray | None = None,
+        capitalisation: np.ndarray | None = None,
+    ) -> Self:
+        """Return the venue of daily bars.
+
+        Parameters
+        ----------
+        bars : Panel
+            Daily `open`, `high`, `low`, `close`, `volume`, and where known `amount` and `adj_factor`.
+        special : array of bool, shape (T, N), optional
+            Where a name was under special treatment.
+        actions : CorporateActions, optional
+            On the axes of the bars. What they leave unexplained of `adj_factor` makes holdings grow.
+        delisted : array of datetime64[D], shape (N,), optional
+            First day on which a name is no longer listed, NaT where it still is. Without it, a name without a bar in
+            the last 60 rows is taken to have left with its last bar.
+        capitalisation : array of float64, shape (T, N), optional
+
+        Raises
+        ------
+        InvalidRequest
+            If rows are not days, or an array has another shape.
+        """
+        if not bars.is_daily:
+            raise InvalidRequest(f"a daily venue needs daily bars, had rows like {bars.times[0]}")
+        grown = share_growth(bars, actions or CorporateActions.none())
+        limits = price_limits(bars, special)
+        first, last = traded_span(bars["close"])
+        symbols = bars.symbols.tolist()
         return cls(
-            times=times,
-            at_open=np.nan_to_num(market.at_open / factor),
-            at_close=np.nan_to_num(market.at_close / factor),
-            growth=growth,
-            traded=market.traded,
-            buyable=market.buyable,
-            sellable=market.sellable,
-            fees=fee_rates(times),
-            lots=lots_of(market.panel.symbols.tolist()),
+            times=bars.times,
+            symbols=bars.symbols,
+            days=bars.times,
+            day=_fixed(np.arange(len(bars))),
+            **{name: _fixed(bars[name]) for name in (*_PRICES, "volume")},
+            amount=_fixed(bars["amount"]) if "amount" in bars and are_raw(bars) else None,
+            limit_up=_fixed(limits.up),
+            limit_down=_fixed(limits.down),
+            events=Events.of(grown.actions, grown.growth),
+            first_row=_fixed(first),
+            last_row=_fixed(last_rows(bars.times, last, delisted)),
+            lots=lots_of(symbols),
+            fees=fee_rates(bars.times),
+            settlement=_fixed(settlement_days(symbols)),
+            capitalisation=None if capitalisation is None else _shaped(capitalisation, bars.shape),
         )
 
-    def without_costs(self) -> Self:
-        """Return the same venue where trading is free."""
-        return replace(self, fees=FeeRates.free(len(self.times)))
+    @classmethod
+    def minute(cls, bars: Panel, daily: Self) -> Self:
+        """Return the venue of minute bars of the names and within the days of a daily venue.
 
-    def without_barriers(self) -> Self:
-        """Return the same venue where everything with a price can be traded, locked or suspended."""
-        priced = self.at_open > 0
-        return replace(self, traded=priced, buyable=priced, sellable=priced)
+        Limits, events, fees and listings are those of the daily venue.
 
-    def without_lots(self) -> Self:
-        """Return the same venue where any whole number of shares can be bought."""
-        one = np.ones(self.at_open.shape[1])
-        return replace(self, lots=LotRule(one, one))
+        Parameters
+        ----------
+        bars : Panel
+            Minutes of `open`, `high`, `low`, `close`, `volume`, and where known `amount`.
+        daily : Venue
+
+        Raises
+        ------
+        InvalidRequest
+            If the bars have days or symbols that the daily venue has not.
+        """
+        columns = _places(bars.symbols, daily.symbols, "symbols")
+        whole = bars.times.astype("datetime64[D]")
+        days, day = np.unique(whole, return_inverse=True)
+        rows = _places(days, daily.days, "days")
+        if len(rows) and len(rows) != rows[-1] - rows[0] + 1:
+            raise InvalidRequest(
+                "minute bars leave out whole days of the daily venue between their first and last"
+            )
+        first, _ = traded_span(bars["close"])
+        ends = np.searchsorted(day, np.arange(len(days)), side="right") - 1
+        left = daily.last_row[columns] - (rows[0] if len(rows) else 0)
+        gone = daily.last_row[columns] < len(daily.days) - 1
+        last = np.where(gone & (left < len(days)), ends[np.clip(left, 0, len(days) - 1)], len(bars) - 1)
+        part = np.ix_(rows, columns)
+        return cls(
+            times=bars.times,
+            symbols=bars.symbols,
+            days=days,
+            day=_fixed(day),
+            **{name: _fixed(bars[name]) for name in (*_PRICES, "volume")},
+            amount=_fixed(bars["amount"]) if "amount" in bars and daily.amount is not None else None,
+            limit_up=_fixed(daily.limit_up[part]),
+            limit_down=_fixed(daily.limit_down[part]),
+            events=daily.events.within(rows, columns),
+            first_row=_fixed(first),
+            last_row=_fixed(last),
+            lots=LotRule(daily.lots.smallest[columns], daily.lots.step[columns]),
+            fees=fee_rates(days, daily.fees.commission),
+            settlement=_fixed(daily.settlement[columns]),
+            capitalisation=None if daily.capitalisation is None else _fixed(daily.capitalisation[part]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and names."""
+        return len(self.times), len(self.symbols)
+
+    @cached_property
+    def vwap(self) -> np.ndarray:
+        """Volume-weighted mean price of each row, shape (T, N); NaN without trade.
+
+        Raises
+        ------
+        InvalidRequest
+            If the bars have no amounts in the money of their prices.
+        """
+        if self.amount is None:
+            raise InvalidRequest("the bars have no amounts in the money of their prices, so there is no VWAP")
+        found = np.full(self.shape, np.nan)
+        return _fixed(np.divide(self.amount, self.volume, out=found, where=self.volume > 0))
+
+    def with_capitalisation(self, capitalisation: np.ndarray) -> Self:
+        """Return the same venue with the market value of each name, yuan, shape (D, N)."""
+        return replace(self, capitalisation=_shaped(capitalisation, (len(self.days), len(self.symbols))))
+
+
+def _fixed(values: np.ndarray) -> np.ndarray:
+    """Return a read-only C-contiguous view, or a copy where there is none: compiled code knows one kind of array."""
+    kind = np.float64 if values.dtype.kind == "f" else np.int64
+    view = np.ascontiguousarray(values, dtype=kind).view()
+    view.flags.writeable = False
+    return view
+
+
+def _shaped(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    if values.shape != shape:
+        raise InvalidRequest(f"the venue has shape {shape} (days, symbols), the array had {values.shape}")
+    return _fixed(values)
+
+
+def _places(wanted: np.ndarray, known: np.ndarray, what: str) -> np.ndarray:
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    missing = wanted[known[place] != wanted]
+    if len(missing):
+        raise InvalidRequest(f"the daily venue lacks {what} of the minute bars, such as {missing[0]}")
+    return place

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from quantflux.backtest.fills import Fills, Refusal
+from quantflux.backtest.market_venue import Venue
 from quantflux.backtest.policy import Targets
-from quantflux.backtest.venue import Venue
 from quantflux.core.errors import InvalidRequest
 
 
