@@ -115,7 +115,7 @@ class RiskModel:
     @cached_property
     def diagonal(self) -> np.ndarray:
         """What is to be added to the diagonal of root' root, shape (N,): specific variances, or zeros if dense."""
-        return np.zeros(len(self.symbols)) if self.specific is None else self.specific
+        return np.asarray(np.zeros(len(self.symbols)) if self.specific is None else self.specific)
 
     def root(self) -> np.ndarray:
         """Return R of shape (M, N) such that the covariance is R'R + diag(`diagonal`).
@@ -132,7 +132,7 @@ class RiskModel:
         else:
             made = _square_root(np.asarray(self.dense))
         made.flags.writeable = False
-        return made
+        return np.asarray(made)
 
     def covariance(self) -> np.ndarray:
         """Return the covariance, shape (N, N); of thousands of assets it takes hundreds of megabytes."""
