@@ -1,40 +1,48 @@
-"""The boards of the A-share market, and the price limits that hold on each."""
+"""The board of a symbol, and what a table of the rule book says of many symbols on one day."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
-from importlib.resources import files
+from functools import lru_cache
+
+import numpy as np
 
 from quantflux.core.symbols import board_of, is_share
+from quantflux.rules.dated import DatedTable
+
+FUND = "fund"
+"""The scope of rules for what is no share: funds, bonds and indices, whose codes do not tell them apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoardLimits:
-    """One board: its dated limits, and its dated number of first trading days without one."""
-
-    board: str
-    limits: tuple[tuple[date, float], ...]
-    free_days: tuple[tuple[date, int], ...]
-
-
-@cache
-def board_limits() -> tuple[BoardLimits, ...]:
-    """Return the shipped table."""
-    text = files("quantflux.rules").joinpath("limits.toml").read_text(encoding="utf-8")
-    return tuple(
-        BoardLimits(
-            entry["name"],
-            tuple((row["from"], float(row["ratio"])) for row in entry["limits"]),
-            tuple((row["from"], int(row["days"])) for row in entry["free_days"]),
-        )
-        for entry in tomllib.loads(text)["board"]
-    )
-
-
-def boards_of(symbols: Sequence[str]) -> list[str | None]:
+def boards_of(symbols: Sequence[str] | np.ndarray) -> list[str | None]:
     """Return the board of each canonical symbol; None for indices, funds and bonds."""
-    return [board_of(symbol).value if is_share(symbol) else None for symbol in symbols]
+    return [_board(str(symbol)) for symbol in symbols]
+
+
+@lru_cache(maxsize=16_384)  # every listed share
+def _board(symbol: str) -> str | None:
+    return board_of(symbol).value if is_share(symbol) else None
+
+
+def by_scope(
+    tables: Mapping[str, DatedTable],
+    scopes: Sequence[str | None],
+    column: str,
+    day: date | None = None,
+    missing: float = np.nan,
+) -> np.ndarray:
+    """Return a column of numbers for each scope, float64 of shape (N,).
+
+    Parameters
+    ----------
+    scopes : sequence of str or None, length N
+        Such as boards, one for each symbol.
+    day : date, optional
+        The latest rows unless given.
+    missing : float
+        For a scope without a row in force.
+    """
+    rows = {scope: table.on(day or date.max) for scope, table in tables.items()}
+    values = {scope: row[column] for scope, row in rows.items() if row is not None}
+    return np.array([values.get(scope or "", missing) for scope in scopes], dtype=np.float64)

@@ -1,21 +1,38 @@
 """Stamp duty and transfer fee by date, and a broker's commission.
 
-The dated rates are data (`fees.toml`), each row with its source.
+The fees of the exchange and of the regulator are on record, too, but they are inside the commission.
 """
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
+
+from quantflux.rules.dated import ALL, DatedTable, Tables, shipped_tables
+
+_SIDES = {"buy": float, "sell": float}
+
+
+@cache
+def fee_tables() -> Tables:
+    """Return the dated fees: those of the whole market, and by exchange those inside the commission."""
+    return shipped_tables(
+        "fees.toml",
+        {
+            "stamp_duty": _SIDES,
+            "transfer_fee": _SIDES,
+            "commission": {"ceiling": float, "minimum": float},
+            "handling_fee": {"rate": float},
+            "regulatory_fee": {"rate": float},
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """What a broker charges for an order, exchange handling included.
+    """What a broker charges for an order, the fees of exchange and regulator included.
 
     Attributes
     ----------
@@ -79,33 +96,15 @@ def fee_rates(days: np.ndarray, commission: Commission | None = None) -> FeeRate
     >>> fee_rates(np.array(["2023-08-25", "2023-08-28"], dtype="datetime64[D]")).stamp_sell.tolist()
     [0.001, 0.0005]
     """
-    duty, transfer = _tables()["stamp_duty"], _tables()["transfer_fee"]
+    duty, transfer = (fee_tables()[name][ALL] for name in ("stamp_duty", "transfer_fee"))
     return FeeRates(
-        duty.on(days, "buy"),
-        duty.on(days, "sell"),
-        transfer.on(days, "buy"),
-        transfer.on(days, "sell"),
+        _over(duty, days, "buy"),
+        _over(duty, days, "sell"),
+        _over(transfer, days, "buy"),
+        _over(transfer, days, "sell"),
         commission or Commission(),
     )
 
 
-@dataclass(frozen=True)
-class _Dated:
-    starts: np.ndarray
-    rates: dict[str, np.ndarray]
-
-    def on(self, days: np.ndarray, side: str) -> np.ndarray:
-        row = np.searchsorted(self.starts, days, side="right") - 1
-        return np.asarray(self.rates[side][np.maximum(row, 0)])
-
-
-@cache
-def _tables() -> dict[str, _Dated]:
-    shipped = tomllib.loads(files("quantflux.rules").joinpath("fees.toml").read_text(encoding="utf-8"))
-    return {
-        name: _Dated(
-            np.array([row["from"] for row in rows], dtype="datetime64[D]"),
-            {side: np.array([row[side] for row in rows]) for side in ("buy", "sell")},
-        )
-        for name, rows in shipped.items()
-    }
+def _over(table: DatedTable, days: np.ndarray, side: str) -> np.ndarray:
+    return table.over(days, side, before=table.rows[0][side])

@@ -1,20 +1,23 @@
-"""In how many shares one may buy, by board.
-
-Sources: SSE and SZSE trading rules (lots of 100), SSE STAR market rules 2019 (at least 200, then any number), BSE
-trading rules 2021 (at least 100, then any number). What is left of a lot may be sold, but only all at once.
-"""
+"""In how many shares one may buy, by board and date. What is left of a lot may be sold, but only all at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 
 import numpy as np
 
-from quantflux.rules.boards import boards_of
+from quantflux.rules.boards import boards_of, by_scope
+from quantflux.rules.dated import Tables, shipped_tables
 
-_SMALLEST = {"star": 200, "bse": 100}
-_STEP = {"star": 1, "bse": 1}
+
+@cache
+def lot_tables() -> Tables:
+    """Return the dated lots by board."""
+    columns = {"smallest": int, "step": int, "most": int, "most_market": int}
+    return shipped_tables("lots.toml", {"lot": columns})
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,29 @@ class LotRule:
         return np.where(whole >= self.smallest, whole, 0.0)
 
 
-def lots_of(symbols: Sequence[str]) -> LotRule:
-    """Return the lot rule of each symbol; what is not a share trades in lots of 100."""
-    boards = boards_of(symbols)
+def lots_of(symbols: Sequence[str] | np.ndarray, day: date | None = None) -> LotRule:
+    """Return the lot rule of each symbol; what is not a share trades in lots of 100.
+
+    Parameters
+    ----------
+    day : date, optional
+        The rules of today unless given.
+    """
+    tables, boards = lot_tables()["lot"], boards_of(symbols)
     return LotRule(
-        np.array([_SMALLEST.get(board or "", 100) for board in boards], dtype=np.float64),
-        np.array([_STEP.get(board or "", 100) for board in boards], dtype=np.float64),
+        by_scope(tables, boards, "smallest", day, missing=100.0),
+        by_scope(tables, boards, "step", day, missing=100.0),
     )
+
+
+def largest_orders(symbols: Sequence[str] | np.ndarray, day: date | None = None) -> np.ndarray:
+    """Return the largest limit order of each symbol in shares, float64 of shape (N,).
+
+    More is split into several orders. What is not a share may trade a million.
+
+    Examples
+    --------
+    >>> largest_orders(["600519.SH", "300750.SZ", "688981.SH"]).tolist()
+    [1000000.0, 300000.0, 100000.0]
+    """
+    return by_scope(lot_tables()["lot"], boards_of(symbols), "most", day, missing=1_000_000.0)

@@ -1,25 +1,19 @@
-"""The price limits that the synthetic market obeys: those of the dated table that imports are judged by, and more.
+"""The price limits that the synthetic market obeys: those of the dated tables that imports are judged by, and more.
 
-Two things that an import cannot know are known here: the special-treatment status of a company on a day (main board
-5 % until the reform of 2026-07-06, then 10 %), and a first day under the old listing rules, on which a price could rise
-by at most 44 % (taken both ways).
+Two things that an import cannot know are known here: the special-treatment status of a company on a day, and a first
+day under the 44 % rule (taken both ways, of the first price, and for the time before that rule as well).
 """
 
 from __future__ import annotations
-
-from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantflux.data.sources.synthetic.universe import BOARDS, Companies
-from quantflux.rules.boards import board_limits
+from quantflux.rules.limits import limit_tables
 
 NO_LIMIT = -1
 """In a table of limits: any price is allowed."""
-
-_ST_REFORM = np.datetime64("2026-07-06")
-_FIRST_DAY = 44
 
 
 def limit_percent(companies: Companies, sessions: NDArray[np.datetime64]) -> NDArray[np.int64]:
@@ -28,25 +22,24 @@ def limit_percent(companies: Companies, sessions: NDArray[np.datetime64]) -> NDA
     age = day - companies.listed
     fresh = companies.listed >= 0
     special = (day >= companies.st_from) & (day < companies.st_until)
-    early = sessions[:, None] < _ST_REFORM
-    tables = {b.board: b for b in board_limits()}
-    ratios = [_dated([(d, round(r * 100)) for d, r in tables[b.name].limits], sessions) for b in BOARDS]
-    free = [_dated(tables[b.name].free_days, sessions) for b in BOARDS]
 
-    percent = np.stack(ratios, axis=1)[:, companies.board]
-    percent = np.where(companies.board_rows("main") & special & early, 5, percent)
-    free_days = np.stack(free, axis=1)[:, companies.board]
-    # One free day on these boards means the old rule: no ordinary limit on the first day, but a cap all the same.
-    old_rule = (free_days == 1) & ~companies.board_rows("bse")
-    percent = np.where(fresh & (age == 0) & old_rule, _FIRST_DAY, percent)
-    unlimited = fresh & (age >= 0) & (age < free_days) & ~old_rule
+    def of(table: str, column: str, unit: int = 1) -> NDArray[np.int64]:
+        by_board = [_dated(table, board.name, column, unit, sessions) for board in BOARDS]
+        return np.stack(by_board, axis=1)[:, companies.board]
+
+    percent = np.where(special, of("special_limit", "ratio", 100), of("price_limit", "ratio", 100))
+    cap = of("first_day", "up", 100)
+    percent = np.where(fresh & (age == 0) & (cap > 0), cap, percent)
+    unlimited = fresh & (age >= 0) & (age < of("free_days", "days")) & (cap == 0)
     return np.asarray(np.where(unlimited, NO_LIMIT, percent), dtype=np.int64)
 
 
 def _dated(
-    rows: tuple[tuple[date, int], ...] | list[tuple[date, int]], sessions: NDArray[np.datetime64]
+    table: str, board: str, column: str, unit: int, sessions: NDArray[np.datetime64]
 ) -> NDArray[np.int64]:
-    """Return the value in force on each session; the first one before its own start."""
-    starts = np.array([d for d, _ in rows], dtype="datetime64[D]")
-    values = np.array([v for _, v in rows], dtype=np.int64)
-    return np.asarray(values[np.maximum(np.searchsorted(starts, sessions, side="right") - 1, 0)])
+    """Return the value in force on each session, 0 where the board has none; the first one before its own start."""
+    dated = limit_tables()[table].get(board)
+    if dated is None:
+        return np.zeros(len(sessions), dtype=np.int64)
+    values = dated.over(sessions, column, before=dated.rows[0][column])
+    return np.asarray(np.round(values * unit), dtype=np.int64)
