@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from quantflux.core.corporate_actions import CorporateActions
 from quantflux.core.errors import InvalidRequest
-from quantflux.data.access import DataAccessLayer
-from quantflux.data.contract import AsOf, Query
+from quantflux.data.contract import Query
 from quantflux.data.schema import CORPORATE_ACTIONS
 
 
-def load_corporate_actions(
-    data: DataAccessLayer, times: np.ndarray, symbols: np.ndarray, as_of: AsOf | None = None
-) -> CorporateActions:
+class Readable(Protocol):
+    """The data access layer, or a store."""
+
+    def read(self, query: Query, /) -> pa.Table:
+        """Return the rows asked for."""
+
+
+def load_corporate_actions(data: Readable, times: np.ndarray, symbols: np.ndarray) -> CorporateActions:
     """Return the actions of these symbols, each on its ex-date or the first of the days that follows it.
 
     Parameters
     ----------
-    data : DataAccessLayer
+    data : DataAccessLayer or MarketStore
     times : datetime64[D], shape (T,)
         Increasing.
     symbols : array of str, shape (N,)
         Increasing.
-    as_of : int, datetime or None
-        A version of the dataset or an aware instant, if the store keeps history.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def load_corporate_actions(
         end=times[-1].item(),
         columns=("cash", "shares", "rights_shares", "rights_price"),
     )
-    return placed_actions(data.read(query, as_of), times, symbols)
+    return placed_actions(data.read(query), times, symbols)
 
 
 def placed_actions(table: pa.Table, times: np.ndarray, symbols: np.ndarray) -> CorporateActions:

@@ -14,7 +14,7 @@ from quantflux.cli.demo.stages import Stages
 from quantflux.config import Settings
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.access import DataAccessLayer
-from quantflux.data.schema import CHIP, DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE, MONEYFLOW
+from quantflux.data.schema import CHIP, CORPORATE_ACTIONS, DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE, MONEYFLOW
 from quantflux.data.sources.synthetic import SyntheticMarket
 
 LAST_DAY = date(2025, 12, 31)
@@ -94,13 +94,15 @@ def load(data: DataAccessLayer, plan: MarketPlan, stages: Stages) -> None:
         blocks = list(market.tables())
         instruments = market.instruments()
         done()
-    with stages.stage("Store them, build panels", 2 * len(blocks) + 1) as done:
+    with stages.stage("Store them, build panels", 2 * len(blocks) + 2) as done:
         for daily, basic in blocks:
             data.write(DAILY, daily)
             done()
             data.write(DAILY_BASIC, basic)
             done()
         data.write(INSTRUMENTS, instruments)
+        done()
+        data.write(CORPORATE_ACTIONS, market.corporate_actions())
         done()
     with stages.stage("Statements, money flow, costs") as done:
         for moneyflow, chip in market.flow_tables():

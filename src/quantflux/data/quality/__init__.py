@@ -6,6 +6,7 @@
 from quantflux.data.quality.audit import audit_dataset, stored_adjustment
 from quantflux.data.quality.catalogue import EVERY_RULE, rule
 from quantflux.data.quality.checker import FINDING_SCHEMA, Checked, Checker
+from quantflux.data.quality.ex_dates import EX_DATE_RULES, judge_ex_dates
 from quantflux.data.quality.ledger import Ledger, Provenance, Run
 from quantflux.data.quality.quarantine import release_rows
 from quantflux.data.quality.reconcile import RECONCILIATION, reconcile
@@ -15,6 +16,7 @@ from quantflux.data.quality.rules import Adjustment, Context, Rule, Severity, la
 
 __all__ = [
     "EVERY_RULE",
+    "EX_DATE_RULES",
     "FINDING_SCHEMA",
     "RECONCILIATION",
     "RULES",
@@ -30,6 +32,7 @@ __all__ = [
     "Run",
     "Severity",
     "audit_dataset",
+    "judge_ex_dates",
     "latest_day",
     "reconcile",
     "release_rows",

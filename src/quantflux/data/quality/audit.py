@@ -12,6 +12,7 @@ from quantflux.core.clock import Clock
 from quantflux.core.errors import Unsupported
 from quantflux.data.contract import MarketStore, Query, Span
 from quantflux.data.quality.checker import Checker
+from quantflux.data.quality.ex_dates import judge_ex_dates
 from quantflux.data.quality.ledger import Ledger
 from quantflux.data.quality.reconcile import reconcile
 from quantflux.data.quality.report import QualityReport
@@ -38,7 +39,10 @@ def audit_dataset(
     listed: Mapping[str, date] | None = None,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> QualityReport:
-    """Judge stored rows by every rule; minute bars are also compared with the daily bars beside them.
+    """Judge stored rows by every rule.
+
+    Minute bars are also compared with the daily bars beside them, and the steps of daily adjustment factors with
+    corporate actions, if any are stored.
 
     Nothing is changed in the store: a rule that would quarantine a row on import only reports it here.
 
@@ -85,6 +89,11 @@ def audit_dataset(
                 ledger.record(run, dataset.name, "audit", findings)
             if progress is not None:
                 progress("audit", report.rows, None)
+        if dataset.name == DAILY.name and not adjustment.by_vendor:
+            findings = judge_ex_dates(store, query)
+            report.add(0, 0, findings)
+            if ledger is not None and run is not None:
+                ledger.record(run, dataset.name, "audit", findings)
     if ledger is not None and run is not None:
         counts = {c.rule: c.count for c in report.by_rule}
         ledger.finish(run, {"rows_read": report.rows, "quality": counts})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from quantflux.core.errors import InvalidRequest
+from quantflux.data.quality.ex_dates import EX_DATE_RULES
 from quantflux.data.quality.reconcile import RECONCILIATION
 from quantflux.data.quality.rulebook import RULES
 from quantflux.data.quality.rules import Rule
 
-EVERY_RULE: tuple[Rule, ...] = (*RULES, *RECONCILIATION)
+EVERY_RULE: tuple[Rule, ...] = (*RULES, *RECONCILIATION, *EX_DATE_RULES)
 """In the order in which they run."""
 
 

@@ -95,11 +95,12 @@ def reconcile(minutes: pl.DataFrame, daily: pl.DataFrame, context: Context) -> p
         "symbol", pl.col("trade_date").alias("day"), *(pl.col(n).alias(f"daily_{n}") for n in names)
     )
     pairs = by_day.join(other, on=["symbol", "day"], how="left", maintain_order="left")
-    found = [_findings(r, pairs.filter(r.test(context).fill_null(False))) for r in RECONCILIATION]
+    found = [findings_of(r, pairs.filter(r.test(context).fill_null(False))) for r in RECONCILIATION]
     return pl.concat([pl.DataFrame(schema=FINDING_SCHEMA), *found])
 
 
-def _findings(r: Rule, rows: pl.DataFrame) -> pl.DataFrame:
+def findings_of(r: Rule, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return offending rows, which have a symbol, a day and what the rule shows, as findings."""
     shown = [pl.format("{}={}", pl.lit(n), pl.col(n)) for n in r.shows]
     return rows.select(
         pl.lit(r.id).alias("rule"),

@@ -52,6 +52,8 @@ class Scope(StrEnum):
     SEQUENCE = "sequence"
     DAY_PAIR = "day pair"
     """The minute bars of a day beside the daily bar."""
+    EX_DATE = "ex-date"
+    """The corporate actions of a day beside what the adjustment factor does."""
 
 
 @dataclass(frozen=True)

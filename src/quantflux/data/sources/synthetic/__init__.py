@@ -8,8 +8,9 @@ How it is made, step by step:
    noise; the traded close follows it inside the day's price limit; dividends and splits step the raw price.
 4. `bars.py` dresses each close with open, high, low, volume, amount and valuation.
 5. `minutes.py` splits a daily bar into 240 minute bars that add up to it exactly.
-6. `flows.py` splits a day's trades by size of order, and follows what holders paid for their shares.
-7. `statements.py` draws quarterly reports around the book values, with their announcements and corrections.
+6. `actions.py` lists the dividends and splits of companies while they are listed.
+7. `flows.py` splits a day's trades by size of order, and follows what holders paid for their shares.
+8. `statements.py` draws quarterly reports around the book values, with their announcements and corrections.
 
 `market.py` puts these behind one class, `SyntheticMarket`.
 """

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from quantflux.core.calendar import TradingCalendar
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.schema import INSTRUMENTS
+from quantflux.data.sources.synthetic.actions import actions_table
 from quantflux.data.sources.synthetic.bars import DailyBars, basic_table, daily_table, dress
 from quantflux.data.sources.synthetic.drivers import Drivers, draw_drivers
 from quantflux.data.sources.synthetic.flows import chip_table, moneyflow_table
@@ -85,9 +86,12 @@ class SyntheticMarket:
         for block in range(-(-self.count // BLOCK)):
             yield self._block(block).first(self._kept(block))
 
-    def _block(self, block: int) -> _Block:
+    def _walk(self, block: int) -> tuple[Companies, Paths]:
         companies = draw_companies(self.seed, block, self.sessions)
-        paths = walk(self.seed, block, companies, self._drivers, self.sessions)
+        return companies, walk(self.seed, block, companies, self._drivers, self.sessions)
+
+    def _block(self, block: int) -> _Block:
+        companies, paths = self._walk(block)
         return _Block(companies, paths, dress(self.seed, block, companies, paths))
 
     def _kept(self, block: int) -> int:
@@ -111,6 +115,15 @@ class SyntheticMarket:
         for number, part in enumerate(self._blocks()):
             block = (part.companies, part.paths, part.bars, self.sessions)
             yield moneyflow_table(self.seed, number, *block), chip_table(*block)
+
+    def corporate_actions(self) -> pa.Table:
+        """Return the `corporate_actions` rows: the dividends and splits behind every step of the factors."""
+        parts = []
+        for block in range(-(-self.count // BLOCK)):
+            companies, paths = self._walk(block)
+            kept = self._kept(block)
+            parts.append(actions_table(companies.first(kept), paths.first(kept), self.sessions))
+        return pa.concat_tables(parts).sort_by([("symbol", "ascending"), ("ex_date", "ascending")])
 
     def statement_tables(self) -> Iterator[dict[str, pa.Table]]:
         """Yield rows of the three statements by dataset, a block of companies at a time.

@@ -35,6 +35,10 @@ class Paths:
         Cumulative multiplicative factor, 1 on the first session.
     share_factor : float64
         Shares in issue relative to the start.
+    cash : int64, cents
+        Dividend a share with that ex-date; 0 on other days.
+    new_shares : float64
+        New shares a share with that ex-date; 0 on other days.
     attention : float64
         Persistent log deviation of turnover from its usual level.
     book : float64
@@ -50,6 +54,8 @@ class Paths:
     limit_down: NDArray[np.int64]
     adj_factor: NDArray[np.float64]
     share_factor: NDArray[np.float64]
+    cash: NDArray[np.int64]
+    new_shares: NDArray[np.float64]
     attention: NDArray[np.float64]
     book: NDArray[np.float64]
     noise: NDArray[np.float64]
@@ -109,7 +115,7 @@ def walk(
         long += (excess - long) * (2 / 251)
 
         previous = close
-        pre_close, issued = _ex_rights(previous, events.dividend[t], events.split[t])
+        pre_close, cash, issued = _ex_rights(previous, events.dividend[t], events.split[t])
         factor = factor * (previous / pre_close)
         share = share * issued
         ratio = percent[t]
@@ -121,6 +127,7 @@ def walk(
 
         out.close[t], out.pre_close[t], out.limit_up[t], out.limit_down[t] = close, pre_close, up, down
         out.adj_factor[t], out.share_factor[t] = factor, share
+        out.cash[t], out.new_shares[t] = cash, (issued - 1).round(6)
         out.book[t] = np.exp(log_book) / factor
         out.noise[t] = own / size
     out.traded[:] = traded
@@ -137,20 +144,21 @@ def _empty(total: int, width: int) -> Paths:
 
     return Paths(
         np.empty((total, width), np.bool_), cents(), cents(), cents(), cents(),
-        numbers(), numbers(), numbers(), numbers(), numbers(),
+        numbers(), numbers(), cents(), numbers(), numbers(), numbers(), numbers(),
     )  # fmt: skip
 
 
 def _ex_rights(
     close: NDArray[np.int64], dividend: NDArray[np.float64], split: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the previous close after cash and bonus shares, as the exchange publishes it, and shares per old share.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the previous close after cash and bonus shares, as the exchange publishes it, the cash in cents, and
+    how many shares one became.
 
     A split of a cheap share would leave a price of cents, so it is skipped.
     """
     cash = np.round(close * dividend)
     ratio = np.where(close > 1_500, split, 1.0)
-    return np.maximum(np.round((close - cash) / ratio), 1).astype(np.int64), ratio
+    return np.maximum(np.round((close - cash) / ratio), 1).astype(np.int64), cash.astype(np.int64), ratio
 
 
 def _traded(rng: np.random.Generator, companies: Companies, total: int) -> NDArray[np.bool_]:
