@@ -27,7 +27,8 @@ def limit_percent(companies: Companies, sessions: NDArray[np.datetime64]) -> NDA
         by_board = [_dated(table, board.name, column, unit, sessions) for board in BOARDS]
         return np.stack(by_board, axis=1)[:, companies.board]
 
-    percent = np.where(special, of("special_limit", "ratio", 100), of("price_limit", "ratio", 100))
+    percent, narrowed = of("price_limit", "ratio", 100), of("special_limit", "ratio", 100)
+    percent = np.where(special & (narrowed > 0), narrowed, percent)
     cap = of("first_day", "up", 100)
     percent = np.where(fresh & (age == 0) & (cap > 0), cap, percent)
     unlimited = fresh & (age >= 0) & (age < of("free_days", "days")) & (cap == 0)
@@ -37,9 +38,12 @@ def limit_percent(companies: Companies, sessions: NDArray[np.datetime64]) -> NDA
 def _dated(
     table: str, board: str, column: str, unit: int, sessions: NDArray[np.datetime64]
 ) -> NDArray[np.int64]:
-    """Return the value in force on each session, 0 where the board has none; the first one before its own start."""
+    """Return the value in force on each session, 0 where the board has none.
+
+    Days before the first row take it, but for special treatment, which was not always there.
+    """
     dated = limit_tables()[table].get(board)
     if dated is None:
         return np.zeros(len(sessions), dtype=np.int64)
-    values = dated.over(sessions, column, before=dated.rows[0][column])
-    return np.asarray(np.round(values * unit), dtype=np.int64)
+    before = 0.0 if table == "special_limit" else dated.rows[0][column]
+    return np.asarray(np.round(dated.over(sessions, column, before) * unit), dtype=np.int64)
