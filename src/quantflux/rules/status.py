@@ -1,11 +1,13 @@
-"""Which names were under special treatment (ST) on which day."""
+"""Which names were under special treatment (ST) or in their delisting period on which day."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from quantflux.core.instruments import InstrumentTable
+from quantflux.core.instruments import InstrumentTable, Status
 
 
 def special_treatment(instruments: pa.Table, times: np.ndarray, symbols: np.ndarray) -> np.ndarray:
@@ -24,3 +26,13 @@ def special_treatment(instruments: pa.Table, times: np.ndarray, symbols: np.ndar
         False where a symbol was not listed, and for symbols that the table does not know.
     """
     return InstrumentTable.from_table(instruments).st_mask(times, symbols)
+
+
+def delisting_period(instruments: pa.Table, times: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """Return where a symbol traded its way out; parameters and result as of `special_treatment`."""
+    leaving = [
+        replace(row, status=Status.ST if row.status is Status.DELISTING else Status.NORMAL)
+        for row in InstrumentTable.from_table(instruments)
+        if row.status is not Status.DELISTED
+    ]
+    return InstrumentTable(leaving).st_mask(times, symbols)
