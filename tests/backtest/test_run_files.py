@@ -122,8 +122,8 @@ def test_every_mistake_is_told_at_once() -> None:
         "execution.fill: found \"opn\"; valid is one of 'open', 'close', 'vwap'",
         'execution.without.2: found "x"; valid is one of',
         (
-            'benchmark: found "eqal"; valid is one of equal, cap, none, or the symbol of an index such as 000300.SH; did '
-            "you mean equal?"
+            'benchmark: found "eqal"; valid is one of equal, cap, none, or the symbol of an index such as '
+            "000300.SH; did you mean equal?"
         ),
     ):
         assert line in said
