@@ -78,7 +78,8 @@ def main() -> None:
             measure_v1(Path(folder) / "v1", report, say, companies=companies, years=years)
     print(report.markdown())
     if not chosen.no_results:
-        stem = "factors" if chosen.size == "standard" else f"factors-{chosen.size}"
+        named = chosen.task or []  # some tables have files of their own
+        stem = "-".join(["factors", *([] if chosen.size == "standard" else [chosen.size]), *named])
         for path in report.write(stem):
             say(f"wrote {path}")
 
