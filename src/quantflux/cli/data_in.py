@@ -48,6 +48,9 @@ def import_file(
     factors: Annotated[
         bool, typer.Option("--factors", help="The files hold adjustment factors for bars stored already.")
     ] = False,
+    actions: Annotated[
+        bool, typer.Option("--actions", help="The files hold dividends, share distributions, rights issues.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
 ) -> None:
     """Import CSV or Parquet files; their layout, units and adjustment are recognised and checked."""
@@ -55,6 +58,9 @@ def import_file(
 
     if factors:
         _import_factors(context, files, dry_run=dry_run)
+        return
+    if actions:
+        _import_actions(context, files, symbol, dry_run=dry_run)
         return
 
     options = ImportOptions(
@@ -85,6 +91,24 @@ def _import_factors(context: typer.Context, files: list[Path], *, dry_run: bool)
             )
 
 
+def _import_actions(context: typer.Context, files: list[Path], symbol: str | None, *, dry_run: bool) -> None:
+    from quantflux.data.sources.files import import_actions
+
+    with opened(settings_of(context)) as platform:
+        _warn_of_forgetting(platform)
+        for path in files:
+            done = import_actions(path, platform.store, clock=platform.clock, symbol=symbol, dry_run=dry_run)
+            verb = "would store" if dry_run else "stored"
+            span = f"{done.span.first} .. {done.span.last}" if done.span else "no days"
+            answers.print(
+                f"{path.name}: {done.layout}; {verb} {done.stored:,} corporate actions of {done.symbols:,} symbols, "
+                f"{span}; {done.unchanged:,} were there already, {done.planned:,} of its rows are plans only, "
+                f"{done.rows_refused:,} cannot be read",
+                soft_wrap=True,
+                markup=False,
+            )
+
+
 def sync(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="akshare, baostock or tushare.")],
@@ -95,22 +119,27 @@ def sync(
     minutes: Annotated[
         bool, typer.Option("--minutes", help="Minute bars, where the vendor has them.")
     ] = False,
+    actions: Annotated[
+        bool, typer.Option("--actions", help="Dividends, share distributions and rights issues.")
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Fetch again what is stored already.")] = False,
 ) -> None:
     """Download what is missing from a vendor; a run that is cut short goes on where it stopped."""
     from quantflux.data.contract import day_of
     from quantflux.data.request import parse_when
-    from quantflux.data.schema import DAILY, MINUTE
+    from quantflux.data.schema import CORPORATE_ACTIONS, DAILY, MINUTE
     from quantflux.data.sources.sync import sync as run_sync
 
+    if minutes and actions:
+        raise InvalidRequest("--minutes and --actions are two downloads; give one of them at a time")
     settings = settings_of(context)
-    dataset = MINUTE if minutes else DAILY
+    dataset = MINUTE if minutes else CORPORATE_ACTIONS if actions else DAILY
     with opened(settings) as platform, closing(platform.open_source(source)) as vendor:
         chosen = parsed_symbols(symbols)
         if everything:
             chosen = tuple(sorted(listing.symbol for listing in vendor.listings()))
         if chosen is None:
-            chosen = tuple(platform.data.symbols(dataset))
+            chosen = tuple(platform.data.symbols(DAILY if actions else dataset))
         if not chosen:
             raise InvalidRequest("nothing to update yet: name --symbols A,B or give --all")
         first, last = parse_when(start, "start"), parse_when(end, "end")

@@ -53,6 +53,10 @@ def _rows(code: str, start: str, end: str, table: pl.DataFrame) -> pl.DataFrame:
     return table.filter((pl.col("symbol") == parse_symbol(code)) & inside)
 
 
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
 class FakeAkshare:
     """stock_zh_a_hist and stock_zh_a_hist_min_em (Eastmoney), stock_zh_a_daily (Sina) and the lists."""
 
@@ -115,6 +119,39 @@ class FakeAkshare:
             }
         )
 
+    def stock_history_dividend_detail(
+        self, symbol: str = "000002", indicator: str = "分红", date: str = ""
+    ) -> pd.DataFrame:
+        self.faults.note("stock_history_dividend_detail", symbol=symbol, indicator=indicator)
+        assert date == ""
+        if symbol != "600519":
+            return pd.DataFrame()  # Sina: no data yet
+        if indicator == "配股":
+            dates = {n: [_day("2024-05-09")] for n in ("公告日期", "股权登记日", "缴款起始日", "缴款终止日")}
+            return pd.DataFrame(
+                {
+                    **dates,
+                    "除权日": [_day("2024-05-10")],
+                    "配股上市日": [pd.NaT],
+                    "配股方案": [2.0],
+                    "配股价格": [7.5],
+                    "基准股本": [1e9],
+                    "募集资金合计": [1.5e9],
+                }
+            ).rename(columns=self.rename)
+        return pd.DataFrame(
+            {
+                "公告日期": [_day("2024-06-20"), _day("2024-02-20"), _day("2020-06-01")],
+                "送股": [0.0, 1.0, 0.0],
+                "转增": [0.0, 2.0, 0.0],
+                "派息": [3.0, 5.0, 10.0],
+                "进度": ["预案", "实施", "实施"],
+                "除权除息日": [pd.NaT, EX_DAY, _day("2020-06-05")],
+                "股权登记日": [pd.NaT, _day("2024-02-29"), _day("2020-06-04")],
+                "红股上市日": [pd.NaT, EX_DAY, pd.NaT],
+            }
+        ).rename(columns=self.rename)
+
     def stock_info_a_code_name(self) -> pd.DataFrame:
         return pd.DataFrame({"code": ["600519", "000001"], "name": ["贵州茅台", "平安银行"]})
 
@@ -159,6 +196,19 @@ class FakePro:
                 "adj_factor": rows["adj_factor"].to_list(),
             }
         )
+
+    def dividend(self, *, ts_code: str, fields: str) -> pd.DataFrame:
+        self.faults.note("dividend", ts_code=ts_code)
+        names = fields.split(",")
+        if ts_code != "600519.SH":
+            return pd.DataFrame(columns=names)
+        row = {"ts_code": ts_code, "end_date": "20231231", "div_proc": "实施", "stk_div": 0.3}
+        row |= {"cash_div": 0.45, "cash_div_tax": 0.5, "ex_date": "20240301"}
+        row |= {"record_date": "20240229", "pay_date": "20240301"}
+        plan = row | {"div_proc": "预案", "ex_date": None, "record_date": None, "pay_date": None}
+        old = row | {"end_date": "20191231", "stk_div": 0.0, "cash_div_tax": 1.0}
+        old |= {"ex_date": "20200605", "record_date": "20200604", "pay_date": "20200605"}
+        return pd.DataFrame([plan, row, row, old])[names]  # an event may be listed twice
 
     def stk_mins(self, *, ts_code: str, freq: str, start_date: str, end_date: str) -> pd.DataFrame:
         self.faults.note("stk_mins", ts_code=ts_code, start_date=start_date, end_date=end_date)
@@ -257,6 +307,21 @@ class FakeBaostock:
             for day, f in (("2001-01-01", "4.000000"), (EX_DAY.isoformat(), "5.000000"))
         ]
         return self._result(list(rows[0]), rows)
+
+    def query_dividend_data(self, code: str, year: str, yearType: str) -> FakeResult:  # noqa: N803
+        self.faults.note("query_dividend_data", code=code, year=year)
+        assert yearType == "operate"
+        dates = ("dividPreNoticeDate", "dividAgmPumDate", "dividPlanAnnounceDate", "dividPlanDate")
+        row = {"code": code, **dict.fromkeys(dates, "2024-02-20"), "dividRegistDate": "2024-02-29"}
+        row |= {"dividOperateDate": EX_DAY.isoformat(), "dividPayDate": EX_DAY.isoformat()}
+        row |= {"dividStockMarketDate": "", "dividCashPsBeforeTax": "0.5", "dividCashPsAfterTax": "0.45或0.5"}
+        row |= {
+            "dividStocksPs": "0.100000",
+            "dividCashStock": "10送1转2派5元",
+            "dividReserveToStockPs": "0.2",
+        }
+        told = year == "2024" and code == "sh.600519"
+        return self._result(list(row), [row] if told else [])
 
     def query_stock_basic(self) -> FakeResult:
         fields = ["code", "code_name", "ipoDate", "outDate", "type", "status"]

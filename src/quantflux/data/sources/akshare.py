@@ -1,4 +1,4 @@
-"""Downloads through AKShare: bars from Eastmoney, cumulative factors from Sina.
+"""Downloads through AKShare: bars from Eastmoney, cumulative factors and corporate actions from Sina.
 
 Eastmoney's own adjusted prices are adjusted by subtraction and never used. Volume comes in lots, amount in yuan.
 Bans show as connections closed without an answer, or as a page that is no JSON.
@@ -17,10 +17,12 @@ import polars as pl
 from quantflux.core.clock import Clock
 from quantflux.core.errors import RateLimited, SourceChanged, SourceError, SourceUnavailable
 from quantflux.core.symbols import parse_symbol, to_akshare, to_sina
+from quantflux.data.contract import Span
 from quantflux.data.schema import TimeKind
 from quantflux.data.sources.calling import Caller, Sleep, TokenBucket, vendor_module
 from quantflux.data.sources.contract import Batch, Listing
 from quantflux.data.sources.factor_steps import with_factor_steps
+from quantflux.data.sources.files.action_rows import ACTION_LAYOUTS, added_up, answered_actions
 from quantflux.data.sources.files.minutes import closing_labels
 from quantflux.data.sources.frames import bars, compact_day, factor_steps, vendor_frame
 
@@ -99,6 +101,20 @@ class AkshareSource:
             pl.lit(None, pl.String).alias("bad_cells"), pl.lit(0, pl.Int64).alias("source_row")
         )
         return Batch(symbol, closing_labels(rows, "close"), self.name, endpoint, self._clock.now())
+
+    def corporate_actions(self, symbol: str, start: date, end: date) -> Batch:
+        """Return dividends, share distributions and rights issues."""
+        endpoint = "akshare.stock_history_dividend_detail"
+        parts = []
+        for indicator, name in (("分红", "sina"), ("配股", "sina-rights")):
+            answer = self._caller.call(
+                self._ak.stock_history_dividend_detail, symbol=to_akshare(symbol), indicator=indicator
+            )
+            layout = ACTION_LAYOUTS[name]
+            columns = {ours: theirs for ours, theirs in layout.columns.items() if ours != "symbol"}
+            frame = vendor_frame(answer, columns, endpoint)
+            parts.append(answered_actions(frame, layout, symbol, Span(start, end), endpoint))
+        return Batch(symbol, added_up(parts), self.name, endpoint, self._clock.now())
 
     def listings(self) -> list[Listing]:
         """Return codes and names of the shares listed now."""

@@ -23,10 +23,12 @@ from quantflux.core.errors import (
     Unsupported,
 )
 from quantflux.core.symbols import parse_symbol, to_baostock
+from quantflux.data.contract import Span
 from quantflux.data.schema import FIRST_TRADING_DAY, TimeKind
 from quantflux.data.sources.calling import Caller, Sleep, TokenBucket, vendor_module
 from quantflux.data.sources.contract import Batch, Listing
 from quantflux.data.sources.factor_steps import with_factor_steps
+from quantflux.data.sources.files.action_rows import ACTION_LAYOUTS, answered_actions
 from quantflux.data.sources.frames import bars, factor_steps
 
 _FIELDS = (
@@ -104,6 +106,25 @@ class BaostockSource:
             f"baostock's shortest bars are of 5 minutes, so it has no one-minute bars of {symbol} ({start} .. {end}); "
             "akshare has the last five days, tushare more"
         )
+
+    def corporate_actions(self, symbol: str, start: date, end: date) -> Batch:
+        """Return dividends and share distributions, a call for each year; BaoStock tells of no rights issues."""
+        endpoint, layout = "baostock.query_dividend_data", ACTION_LAYOUTS["baostock"]
+        headers = tuple(layout.columns.values())
+        years = [
+            self._query(
+                self._bs.query_dividend_data,
+                headers,
+                endpoint,
+                code=to_baostock(symbol),
+                year=str(year),
+                yearType="operate",
+            )
+            for year in range(start.year, end.year + 1)
+        ]
+        frame = pl.concat(years).rename({theirs: ours for ours, theirs in layout.columns.items()})
+        rows = answered_actions(frame, layout, symbol, Span(start, end), endpoint)
+        return Batch(symbol, rows, self.name, endpoint, self._clock.now())
 
     def listings(self) -> list[Listing]:
         """Return shares, listed and delisted, with their dates."""

@@ -1,4 +1,4 @@
-"""What a data vendor promises. Vendors implement `Source`; minute bars are an optional power."""
+"""What a data vendor promises. Vendors implement `Source`; minute bars and corporate actions are optional powers."""
 
 from __future__ import annotations
 
@@ -95,6 +95,14 @@ class CanFetchMinutes(Protocol):
 
     def minute_bars(self, symbol: str, start: date, end: date) -> Batch:
         """Return raw one-minute bars labelled by their close, whole days from `start` to `end`."""
+
+
+@runtime_checkable
+class CanFetchActions(Protocol):
+    """Serves dividends, share distributions and, where the vendor has them, rights issues."""
+
+    def corporate_actions(self, symbol: str, start: date, end: date) -> Batch:
+        """Return rows of `corporate_actions` that went ex from `start` to `end`, both inclusive."""
 
 
 def source_names() -> list[str]:

@@ -2,7 +2,8 @@
 
 For each symbol the last stored day is asked for again with what follows it: if the vendor now tells that day
 otherwise (another price, another factor), it has restated history, and the symbol is fetched whole. What was stored is
-noted symbol by symbol, so that a run cut short goes on where it stopped.
+noted symbol by symbol, so that a run cut short goes on where it stopped. Corporate actions are few, and always fetched
+whole.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from quantflux.core.clock import Clock, trading_date
 from quantflux.core.errors import InvalidRequest, RateLimited, SourceUnavailable, Unsupported
 from quantflux.data.contract import MarketStore, Query
 from quantflux.data.quality import Checker, Context, Ledger, Provenance, QualityReport, latest_day
-from quantflux.data.schema import DAILY, MINUTE, Dataset, TimeKind
-from quantflux.data.sources.contract import Batch, CanFetchMinutes, Source
+from quantflux.data.schema import CORPORATE_ACTIONS, DAILY, MINUTE, Dataset, TimeKind
+from quantflux.data.sources.contract import Batch, CanFetchActions, CanFetchMinutes, Source
 from quantflux.data.sources.upsert import write_changes
 
 FLUSH_SYMBOLS = 50
@@ -98,9 +99,9 @@ def sync(
     start, end : date
         Both inclusive. Where the store has rows of a symbol, only what follows the last of them is asked for.
     dataset : Dataset
-        Daily or minute bars.
+        Daily or minute bars, or corporate actions.
     sessions : array of datetime64[D]
-        Trading days, for the quality rules.
+        Trading days, for the quality rules of bars.
     clock : Clock
     ledger : Ledger or None
         Keeps findings, provenance and progress; without one a run cut short starts over.
@@ -117,7 +118,7 @@ def sync(
     InvalidRequest
         If the span is empty or the dataset is of another kind.
     Unsupported
-        If the vendor has no such bars.
+        If the vendor has none of them.
     RateLimited, SourceUnavailable, SourceChanged
         If the vendor bars us, is gone, or has changed; what was stored until then stays, and is not asked for again
         when the same sync runs next.
@@ -126,8 +127,11 @@ def sync(
         raise InvalidRequest(f"start must not be after end, was {start} .. {end}")
     if dataset.name == MINUTE.name and not isinstance(source, CanFetchMinutes):
         raise Unsupported(f"{source.name} has no minute bars")
-    if dataset.name not in {DAILY.name, MINUTE.name}:
-        raise InvalidRequest(f"vendors serve {DAILY.name} and {MINUTE.name}, not {dataset.name}")
+    if dataset.name == CORPORATE_ACTIONS.name and not isinstance(source, CanFetchActions):
+        raise Unsupported(f"{source.name} has no corporate actions")
+    served = (DAILY.name, MINUTE.name, CORPORATE_ACTIONS.name)
+    if dataset.name not in served:
+        raise InvalidRequest(f"vendors serve {', '.join(served)}, not {dataset.name}")
     return _Sync(source, store, dataset, (start, end), sessions, clock, ledger, full).run(
         sorted(set(symbols)), progress or (lambda _symbol, _done, _total: None)
     )
@@ -153,7 +157,8 @@ class _Sync:
         self.start, self.end = span
         self.clock = clock
         self.ledger = ledger
-        self.full = full
+        self.bars = dataset.name != CORPORATE_ACTIONS.name
+        self.full = full or not self.bars
         self.held = store.span(dataset)
         latest = latest_day(dataset, clock)
         self.checker = Checker(Context(dataset, sessions, latest=latest))
@@ -236,6 +241,8 @@ class _Sync:
         return batch
 
     def _ask(self, symbol: str, start: date) -> Batch:
+        if isinstance(self.source, CanFetchActions) and not self.bars:
+            return self.source.corporate_actions(symbol, start, self.end)
         if self.dataset.kind is TimeKind.DAY:
             return self.source.daily_bars(symbol, start, self.end)
         if not isinstance(self.source, CanFetchMinutes):
@@ -246,14 +253,14 @@ class _Sync:
         report.fetched += 1
         report.rows_fetched += batch.rows.height
         kept = batch.rows
-        if batch.rows.height:
+        if not batch.rows.height:
+            report.empty.append(batch.symbol)
+        elif self.bars:
             checked = self.checker.check(batch.rows)
             report.quality.add(batch.rows.height, checked.quarantined_rows, checked.findings)
             if self.ledger is not None and report.run is not None:
                 self.ledger.record(report.run, self.dataset.name, self.source.name, checked.findings)
             kept = checked.kept
-        else:
-            report.empty.append(batch.symbol)
         self._pending.append((batch, kept))
         rows = sum(frame.height for _, frame in self._pending)
         if len(self._pending) >= FLUSH_SYMBOLS or rows >= FLUSH_ROWS:
@@ -264,7 +271,9 @@ class _Sync:
         pending, self._pending = self._pending, []
         frames = [frame for _, frame in pending if frame.height]
         if frames:
-            rows = pl.concat(frames, how="diagonal").with_columns(pl.col("volume").cast(pl.Int64))
+            rows = pl.concat(frames, how="diagonal")
+            if self.bars:
+                rows = rows.with_columns(pl.col("volume").cast(pl.Int64))
             report.rows_stored += write_changes(self.store, self.dataset, rows.to_arrow(), held=self.held)
         if self.ledger is not None and report.run is not None:
             self.ledger.record_batches(report.run, [_provenance(b, self.dataset) for b, _ in pending])

@@ -16,9 +16,11 @@ import polars as pl
 from quantflux.core.clock import Clock
 from quantflux.core.errors import InvalidRequest, RateLimited, SourceChanged, SourceError, SourceUnavailable
 from quantflux.core.symbols import parse_symbol, to_tushare
+from quantflux.data.contract import Span
 from quantflux.data.schema import TimeKind
 from quantflux.data.sources.calling import Caller, Sleep, TokenBucket, vendor_module
 from quantflux.data.sources.contract import Batch, Listing
+from quantflux.data.sources.files.action_rows import ACTION_LAYOUTS, answered_actions
 from quantflux.data.sources.frames import bars, compact_day, factor_steps, vendor_frame
 
 _BARS = {"open": "open", "high": "high", "low": "low", "close": "close", "volume": "vol", "amount": "amount"}
@@ -106,6 +108,16 @@ class TushareSource:
         frame = pl.concat(filled) if filled else parts[0]
         rows = bars(frame, symbol, TimeKind.MINUTE, "tushare.stk_mins")
         return Batch(symbol, rows, self.name, "tushare.stk_mins", self._clock.now())
+
+    def corporate_actions(self, symbol: str, start: date, end: date) -> Batch:
+        """Return dividends and share distributions; Tushare tells of no rights issues."""
+        endpoint, layout = "tushare.dividend", ACTION_LAYOUTS["tushare"]
+        answer = self._caller.call(
+            self._pro.dividend, ts_code=to_tushare(symbol), fields=",".join(layout.columns.values())
+        )
+        frame = vendor_frame(answer, layout.columns, endpoint)
+        rows = answered_actions(frame, layout, symbol, Span(start, end), endpoint)
+        return Batch(symbol, rows, self.name, endpoint, self._clock.now())
 
     def listings(self) -> list[Listing]:
         """Return all shares: listed, delisted and paused."""
