@@ -1,4 +1,4 @@
-"""Returns of calendar months and years, and the closes of days that have many rows."""
+"""Returns of calendar months and years, and the rows at which an account is measured."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ def last_rows(times: np.ndarray, unit: str) -> np.ndarray:
     """
     period = times.astype(f"datetime64[{unit}]")
     return np.flatnonzero(np.append(period[1:] != period[:-1], True)) if len(times) else np.zeros(0, np.int64)
+
+
+def account_rows(times: np.ndarray, first: int) -> np.ndarray:
+    """Return the rows at which an account is measured: `first`, where it starts, and the close of each day from then.
+
+    Examples
+    --------
+    >>> minutes = np.array(["2024-01-02T14:59", "2024-01-02T15:00", "2024-01-03T15:00"], dtype="datetime64[m]")
+    >>> account_rows(minutes, 0).tolist(), account_rows(minutes, 1).tolist()
+    ([0, 1, 2], [1, 2])
+    """
+    return np.union1d([first], first + last_rows(times[first:], "D")).astype(np.int64)
 
 
 def monthly_returns(times: np.ndarray, equity: np.ndarray) -> dict[np.datetime64, float]:
