@@ -121,7 +121,7 @@ def _topics() -> list[tuple[str, Tables, str, Callable[[DatedRow], str]]]:
         ("lot", lot_tables(), "lot", _lot),
         ("price cage", price_cage_tables(), "price_cage", _price_cage),
         ("session", sessions, "session", _session),
-        ("after hours", sessions, "after_hours", lambda row: f"{row['span']} at the closing price"),
+        ("after hours", sessions, "after_hours", lambda row: f"{row['span']} at the close"),
         ("settlement", settlement_tables(), "settlement", lambda row: f"T+{row['days']}"),
         ("stamp duty", fees, "stamp_duty", _both_sides),
         ("transfer fee", fees, "transfer_fee", _both_sides),
@@ -163,15 +163,13 @@ def _first_day(row: DatedRow) -> str:
 
 
 def _lot(row: DatedRow) -> str:
-    orders = f"{row['most']:,} an order"
-    if row["most_market"] != row["most"]:
-        orders += f", {row['most_market']:,} at market"
-    return f"buy {row['smallest']}, then by {row['step']}; at most {orders}"
+    market = f", {row['most_market']:,} at market" if row["most_market"] != row["most"] else ""
+    return f"{row['smallest']} by {row['step']}, most {row['most']:,}{market}"
 
 
 def _price_cage(row: DatedRow) -> str:
     least = f" or {row['ticks']} ticks" if row["ticks"] else ""
-    return f"{_percent(row['ratio'])}{least} from the best price"
+    return f"{_percent(row['ratio'])}{least} off the best"
 
 
 def _session(row: DatedRow) -> str:
@@ -190,7 +188,7 @@ def _commission(row: DatedRow) -> str:
 
 
 def _inside(row: DatedRow) -> str:
-    return f"{_percent(row['rate'])}, inside the commission"
+    return f"{_percent(row['rate'])}, in commission"
 
 
 def _dividend_tax(row: DatedRow) -> str:

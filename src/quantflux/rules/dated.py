@@ -119,16 +119,16 @@ def tables_of(text: str, columns: Mapping[str, Columns], file: str) -> Tables:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not TOML: {error}") from error
-    problems = [f"{file}: there is no table {name!r}" for name in columns.keys() - raw.keys()]
+    problems = [f"{file}: there is no table {name!r}" for name in columns if name not in raw]
     problems += [
-        f"{file}: unknown table {name!r}; known: {', '.join(columns)}" for name in raw.keys() - columns.keys()
+        f"{file}: unknown table {name!r}; known: {', '.join(columns)}" for name in raw if name not in columns
     ]
-    for name in columns.keys() & raw.keys():
+    for name in [name for name in columns if name in raw]:
         for scope, rows in _scopes(raw[name]).items():
             place = f"{file}: {name}.{scope}" if scope else f"{file}: {name}"
             problems += [f"{place}: {problem}" for problem in _problems(rows, columns[name])]
     if problems:
-        raise ConfigError("\n".join(sorted(problems)), sorted(problems))
+        raise ConfigError("\n".join(problems), problems)
     return {
         name: {scope: _table(rows, columns[name]) for scope, rows in _scopes(raw[name]).items()}
         for name in columns

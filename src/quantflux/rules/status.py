@@ -30,9 +30,8 @@ def special_treatment(instruments: pa.Table, times: np.ndarray, symbols: np.ndar
 
 def delisting_period(instruments: pa.Table, times: np.ndarray, symbols: np.ndarray) -> np.ndarray:
     """Return where a symbol traded its way out; parameters and result as of `special_treatment`."""
-    leaving = [
-        replace(row, status=Status.ST if row.status is Status.DELISTING else Status.NORMAL)
-        for row in InstrumentTable.from_table(instruments)
-        if row.status is not Status.DELISTED
-    ]
+    # Under other names: a status that begins and ends as the delisting period does.
+    renamed = {Status.DELISTING: Status.ST, Status.DELISTED: Status.DELISTED}
+    rows = InstrumentTable.from_table(instruments)
+    leaving = [replace(row, status=renamed.get(row.status, Status.NORMAL)) for row in rows]
     return InstrumentTable(leaving).st_mask(times, symbols)
