@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -15,6 +17,7 @@ def carried_forward(values: np.ndarray) -> np.ndarray:
     >>> carried_forward(np.array([[np.nan], [1.0], [np.nan]])).ravel().tolist()
     [nan, 1.0, 1.0]
     """
-    rows = np.arange(len(values))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(values), 0, rows), axis=0)
-    return np.take_along_axis(values, last, axis=0)
+    out = np.array(values)
+    for above, row in pairwise(out):  # views: each row is filled from a full one
+        np.copyto(row, above, where=np.isnan(row))
+    return out

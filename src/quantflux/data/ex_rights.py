@@ -186,4 +186,9 @@ def _steps(bars: Panel) -> tuple[np.ndarray, np.ndarray]:
 def _before(values: np.ndarray, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Return the last known value before each of these cells; NaN where there is none."""
     row, column = at
-    return np.where(row > 0, carried_forward(values)[row - 1, column], np.nan)
+    found = np.where(row > 0, values[row - 1, column], np.nan)
+    gaps = np.flatnonzero(np.isnan(found) & (row > 0))
+    if len(gaps):
+        wanted, where = np.unique(column[gaps], return_inverse=True)
+        found[gaps] = carried_forward(values[:, wanted])[row[gaps] - 1, where]
+    return found
