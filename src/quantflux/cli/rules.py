@@ -6,7 +6,6 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.text import Text
 
@@ -50,6 +49,8 @@ def show(
 
 
 def _day(text: str | None) -> date:
+    import numpy as np
+
     from quantflux.core.axes import moment_of
     from quantflux.core.clock import SHANGHAI, SystemClock
 
