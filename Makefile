@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,bench]'
 	@touch $(STAMP)
 
-$(RIVALS)/.installed: benchmarks/factors/rivals/constraints.txt
+$(RIVALS)/.installed: benchmarks/rivals/constraints.txt
 	test -x $(RIVALS)/bin/pip || $(PYTHON) -m venv $(RIVALS)
 	$(RIVALS)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from benchmarks.factors.growing import measure_added_day, measure_growth
 from benchmarks.factors.market import SIZES, write_market
-from benchmarks.factors.report import FactorReport
-from benchmarks.factors.rival import ROOT
 from benchmarks.factors.tasks import Bench, measure_alpha101, measure_parquet, measure_qlib_factors
 from benchmarks.factors.v1_task import measure_v1
+from benchmarks.rivals.report import RivalReport
+from benchmarks.rivals.rival import ROOT
 
 TASKS = {
     "small": ("alpha14", "alpha158", "alpha101", "growth", "day", "parquet", "v1"),
@@ -47,7 +47,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if not chosen.rivals_python.exists():
         parser.error(f"there is no {chosen.rivals_python}; `make bench-factors` makes it")
-    report = FactorReport(f"Factors, {chosen.size} size")
+    report = RivalReport(f"Factors, {chosen.size} size")
     start = time.perf_counter()
 
     def say(text: str) -> None:

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.factors.market import MarketSize
-from benchmarks.factors.measuring import Measured, Say, measure_in_turn
-from benchmarks.factors.report import OURS, FactorReport, Table
-from benchmarks.factors.rivals.protocol import Market, peak_memory, reset_peak, worked_seconds
 from benchmarks.factors.tasks import Bench
+from benchmarks.rivals.measuring import Measured, Say, measure_in_turn
+from benchmarks.rivals.protocol import Market, peak_memory, reset_peak, worked_seconds
+from benchmarks.rivals.report import OURS, RivalReport, Table
 from benchmarks.scene import LAST_DAY, SEED
 from quantflux.config import Settings
 from quantflux.data.schema import DAILY
@@ -46,7 +46,7 @@ def measure_growth(bench: Bench) -> None:
     bench.add(Table("Alpha158 on parts of the market", bench.size(len(expressions)), rows, {}, note))
 
 
-def measure_added_day(size: MarketSize, work: Path, report: FactorReport, say: Say) -> None:
+def measure_added_day(size: MarketSize, work: Path, report: RivalReport, say: Say) -> None:
     """Measure bringing stored values of Alpha158 up to date, from the store's rows on, beside computing them all."""
     market = SyntheticMarket(SEED, size.companies, size.first_day, LAST_DAY)
     later = [day.astype(object) for day in market.sessions[-ADDED_DAYS:]]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.factors.agreement import compare
 from benchmarks.factors.reference import evaluate
-from benchmarks.factors.rivals.protocol import Market
+from benchmarks.rivals.protocol import Market
 
 RTOL, ATOL = 1e-4, 1e-5
 """How close is equal: Qlib answers in 4-byte floats and takes some steps in them."""

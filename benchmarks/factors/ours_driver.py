@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 import quantflux
-from benchmarks.factors.rivals.protocol import Market, claim_output, serve
 from benchmarks.factors.rivals.tables import read_matrices
+from benchmarks.rivals.protocol import Market, claim_output, serve
 from quantflux.core.panel import Panel
 from quantflux.expressions import parse
 from quantflux.expressions.evaluate import evaluate

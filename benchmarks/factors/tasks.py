@@ -11,10 +11,10 @@ from pathlib import Path
 
 from benchmarks.factors.judging import FEW, WARM_UP, Alpha158Judge, Verdict, judge_each_other
 from benchmarks.factors.market import MarketSize, write_gapless
-from benchmarks.factors.measuring import Say, measure_in_turn
-from benchmarks.factors.report import OURS, FactorReport, Table
-from benchmarks.factors.rival import Rival
-from benchmarks.factors.rivals.protocol import Market
+from benchmarks.rivals.measuring import Say, measure_in_turn
+from benchmarks.rivals.protocol import Market
+from benchmarks.rivals.report import OURS, RivalReport, Table
+from benchmarks.rivals.rival import Rival
 
 _QLIB, _KUNQUANT, _PANDAS = (
     f"benchmarks.factors.rivals.{name}_driver" for name in ("qlib", "kunquant", "pandas")
@@ -36,7 +36,7 @@ class Bench:
     market: Path
     work: Path
     rivals_python: Path
-    report: FactorReport
+    report: RivalReport
     say: Say
 
     def rival(self, label: str, driver: str, *options: object, threads: int = 1, workers: int = 1) -> Rival:

@@ -26,9 +26,9 @@ from benchmarks import v1
 from benchmarks.factors import v1_loop
 from benchmarks.factors.agreement import compare
 from benchmarks.factors.judging import FEW
-from benchmarks.factors.measuring import Measured, Say
-from benchmarks.factors.report import OURS, FactorReport, Table
-from benchmarks.factors.rivals.protocol import worked_seconds
+from benchmarks.rivals.measuring import Measured, Say
+from benchmarks.rivals.protocol import worked_seconds
+from benchmarks.rivals.report import OURS, RivalReport, Table
 from benchmarks.scene import LAST_DAY, SEED
 from quantflux.config import Settings
 from quantflux.core.clock import SystemClock
@@ -74,7 +74,7 @@ class V1Scene:
         shutil.rmtree(self.platform.settings.factor_directory / "values", ignore_errors=True)
 
 
-def measure_v1(work: Path, report: FactorReport, say: Say, *, companies: int, years: int) -> None:
+def measure_v1(work: Path, report: RivalReport, say: Say, *, companies: int, years: int) -> None:
     """Add two tables: all companies on one day, an eighth of them over all years."""
     say("v1's factors, one day: loading")
     with v1_scene(work / "day", companies, 2) as scene:
@@ -126,7 +126,7 @@ def _check(scene: V1Scene, answers: dict[str, pd.DataFrame], say: Say) -> str:
 
 
 def _add(
-    report: FactorReport,
+    report: RivalReport,
     say: Say,
     title: str,
     scene: V1Scene,

@@ -18,8 +18,8 @@ from KunQuant.runner import KunRunner
 from KunQuant.Stage import Function
 
 from benchmarks.factors.rivals.kunquant_text import text_of
-from benchmarks.factors.rivals.protocol import ALPHA14, Market, claim_output, serve
 from benchmarks.factors.rivals.tables import read_matrices, write_matrices
+from benchmarks.rivals.protocol import ALPHA14, Market, claim_output, serve
 
 FIELDS = ("open", "close", "high", "low", "volume", "amount", "vwap")
 

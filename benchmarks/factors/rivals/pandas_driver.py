@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from benchmarks.factors.rivals.protocol import Market, claim_output, serve
+from benchmarks.rivals.protocol import Market, claim_output, serve
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "amount")
 

@@ -16,7 +16,7 @@ from qlib.contrib.data.loader import Alpha158DL
 from qlib.data import D
 from qlib.data.cache import H
 
-from benchmarks.factors.rivals.protocol import ALPHA14, Market, claim_output, serve
+from benchmarks.rivals.protocol import ALPHA14, Market, claim_output, serve
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.factors.rivals.protocol import Market
+from benchmarks.rivals.protocol import Market
 
 
 def write_matrices(

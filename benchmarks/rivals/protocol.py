@@ -1,9 +1,9 @@
 """How a driver talks to the benchmark: it answers one line of JSON for each line of JSON it is given.
 
 1. The driver loads the market, gets ready, and says `{"expressions": {...}, "seconds": ...}`.
-2. `{"do": "compute"}` makes it compute all its factors once. It answers with the seconds that took, the processor's
+2. `{"do": "compute"}` makes it do its whole task once. It answers with the seconds that took, the processor's
    seconds, and the peak of its resident memory meanwhile.
-3. `{"do": "save", "folder": ...}` makes it write its last answer: one (T, N) array per factor.
+3. `{"do": "save", "folder": ...}` makes it write its last answer: an array per name.
 4. `{"do": "drop"}` makes it forget its last answer.
 5. At the end of its input it ends.
 
@@ -30,20 +30,20 @@ ALPHA14 = (
 
 
 class Driver(Protocol):
-    """A rival, ready to compute one set of factors on one market."""
+    """A rival, ready to do one task on one market."""
 
     expressions: dict[str, str]
-    """What is computed, by name: a formula, or nothing where a name says it all."""
+    """What is computed, by name: a formula, or nothing where a name says it all; empty where nothing has a name."""
     about: dict[str, Any]
 
     def compute(self) -> None:
-        """Compute every factor, as a user of the library would."""
+        """Do the whole task, as a user of the library would."""
 
     def drop(self) -> None:
         """Forget the last answer and whatever the rival has kept of it in memory."""
 
     def answer(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield each factor as a (T, N) array in the market's order of sessions and symbols."""
+        """Yield each result by name: a factor as a (T, N) array in the market's order of sessions and symbols."""
 
 
 class Market:
@@ -92,7 +92,7 @@ def serve(driver: Driver, output: int, ready_seconds: float) -> None:
 
 
 def save(driver: Driver, folder: Path) -> None:
-    """Write the last answer, one file per factor, in the precision that the rival answers in."""
+    """Write the last answer, one file per name, in the precision that the rival answers in."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in driver.answer():
         np.save(folder / f"{name}.npy", values)

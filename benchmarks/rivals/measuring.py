@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.factors.rival import Rival, Run
+from benchmarks.rivals.rival import Rival, Run
 from benchmarks.timing import SLOW, VERY_SLOW
 
 Say = Callable[[str], None]

@@ -35,7 +35,7 @@ class Run:
 
 @dataclass
 class Rival:
-    """A driver in a child process; see `rivals.protocol` for what is said.
+    """A driver in a child process; see `benchmarks.rivals.protocol` for what is said.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The tables of the factor benchmark, for programs and for people."""
+"""Tables of rivals that ran in turn, for programs and for people."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.factors.measuring import Measured
 from benchmarks.results import FOLDER
+from benchmarks.rivals.measuring import Measured
 
 _HEAD = (
     "| what | seconds | of processors | peak memory, MB | times ours | agrees |",
@@ -59,8 +59,8 @@ OURS = "quantflux"
 
 
 @dataclass
-class FactorReport:
-    """All tables of one run."""
+class RivalReport:
+    """All tables of one run of a benchmark."""
 
     title: str
     versions: list[str] = field(default_factory=list)
