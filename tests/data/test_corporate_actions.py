@@ -13,7 +13,7 @@ from quantflux.core.errors import InvalidData, InvalidRequest
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.adapters.memory import open_store
 from quantflux.data.contract import Query
-from quantflux.data.corporate_actions import load_corporate_actions
+from quantflux.data.corporate_actions import load_corporate_actions, placed_actions
 from quantflux.data.schema import CORPORATE_ACTIONS
 
 DAYS = np.array(["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"], dtype="datetime64[D]")
@@ -93,6 +93,16 @@ def test_other_days_and_symbols_are_left_out(data: DataAccessLayer) -> None:
     assert len(load_corporate_actions(data, DAYS, SYMBOLS)) == 0
     assert len(load_corporate_actions(data, DAYS[:0], SYMBOLS)) == 0
     assert len(load_corporate_actions(data, DAYS, SYMBOLS[:0])) == 0
+
+
+def test_rows_before_the_first_day_are_not_placed_on_it() -> None:
+    table = rows(
+        ("600519.SH", "2024-01-03", 0.5, 0.0, 0.0, 0.0), ("600519.SH", "2024-01-04", 0.2, 0.0, 0.0, 0.0)
+    )
+
+    placed = placed_actions(table, DAYS, SYMBOLS)
+
+    assert (placed.row.tolist(), placed.cash.tolist()) == ([0], [0.2])
 
 
 def test_minutes_are_refused(data: DataAccessLayer) -> None:

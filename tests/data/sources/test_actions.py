@@ -165,6 +165,14 @@ def test_two_plans_on_one_day_are_added_up_and_one_told_twice_counts_once() -> N
     assert read.rows.select(NAMES[:3]).rows() == [(date(2024, 3, 1), 1.0, 0.0)]
 
 
+def test_a_plan_with_a_date_is_still_a_plan() -> None:
+    told = {"symbol": ["600519.SH"], "ex_date": ["20240301"], "cash": [0.5], "progress": ["股东大会通过"]}
+
+    read = action_rows(pl.DataFrame(told), ACTION_LAYOUTS["tushare"])
+
+    assert (read.rows.height, read.planned) == (0, 1)
+
+
 def test_unreadable_rows_are_left_out_and_counted() -> None:
     cells = {
         "symbol": ["sh.600519", "nonsense", "sh.600519", "sh.600519", "sh.600519"],
