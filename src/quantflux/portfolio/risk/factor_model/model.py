@@ -129,36 +129,41 @@ class FactorModel:
         kept = self._kept_factors(row, day)
         exposures = day.matrix()[columns][:, kept]
         factors = self.history.returns[: row + 1, kept]
-        covariance = factor_covariance(factors, self.covariance_rule) * self.factor_regime[row]
-        observed = np.isfinite(self.history.residuals[: row + 1]).sum(axis=0)
+        observed = np.isfinite(self.history.residuals[: row + 1]).sum(axis=0)[columns]
         specific = specific_variances(
             self.residual_variances[row, columns].astype(np.float64),
-            observed[columns],
+            observed,
             exposures,
             self.inputs.capitalisation[row, columns],
             self.specific_rule,
         )
-        return RiskModel(
+        whole = RiskModel(
             tuple(self.inputs.symbols[columns].tolist()),
             exposures=exposures,
-            factor_covariance=covariance,
+            factor_covariance=factor_covariance(factors, self.covariance_rule) * self.factor_regime[row],
             specific=specific * self.specific_regime[row],
             factors=tuple(self.history.factors[k] for k in kept),
-            notes=self._notes(row, day, kept, observed[columns], columns),
+            notes=self._notes(row, day, kept, observed, columns),
         )
+        return whole if symbols is None else whole.restricted(symbols)
 
     def _columns(self, row: int, symbols: Sequence[str] | None) -> np.ndarray:
-        """Return the columns of the names of a model."""
+        """Return the columns of names that traded lately, and of others that are asked for.
+
+        Few names asked for are measured among all: specific risks of a size or an industry are learnt from many.
+        """
         sized = self.inputs.capitalisation[row] > 0
-        if symbols is None:
-            recent = self.inputs.traded[max(row - RECENT + 1, 0) : row + 1].any(axis=0)
-            return np.flatnonzero(recent & sized)
-        place = {symbol: i for i, symbol in enumerate(self.inputs.symbols.tolist())}
-        able = sized & self.inputs.traded[: row + 1].any(axis=0)
-        missing = [symbol for symbol in symbols if symbol not in place or not able[place[symbol]]]
-        if missing:
-            raise UnknownSymbol(missing, f"the market up to {self.inputs.times[row]}, with a capitalisation,")
-        return np.array([place[symbol] for symbol in symbols], dtype=np.intp)
+        wanted = sized & self.inputs.traded[max(row - RECENT + 1, 0) : row + 1].any(axis=0)
+        if symbols is not None:
+            place = {symbol: i for i, symbol in enumerate(self.inputs.symbols.tolist())}
+            able = sized & self.inputs.traded[: row + 1].any(axis=0)
+            missing = [symbol for symbol in symbols if symbol not in place or not able[place[symbol]]]
+            if missing:
+                raise UnknownSymbol(
+                    missing, f"the market up to {self.inputs.times[row]}, with a capitalisation,"
+                )
+            wanted[[place[symbol] for symbol in symbols]] = True
+        return np.flatnonzero(wanted)
 
     def _exposures(self, row: int) -> Exposures:
         """Return exposures of all names, those of suspended ones from their last days."""
