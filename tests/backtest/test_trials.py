@@ -28,11 +28,11 @@ def test_the_same_strategy_counts_once(tmp_path: Path) -> None:
 def test_counting_writes_nothing_and_may_include_what_is_about_to_run(tmp_path: Path) -> None:
     ledger = TrialLedger(tmp_path / "trials.db")
 
-    assert (ledger.count(), ledger.count(also="a")) == (0, 1)
+    assert (ledger.count(), ledger.count(also=["a", "a"])) == (0, 1)
     assert not list(tmp_path.iterdir())
 
     ledger.add([Trial("a", "A", 1.0, 100)], WHEN)
-    assert (ledger.count(also="a"), ledger.count(also="b")) == (1, 2)
+    assert (ledger.count(also=["a"]), ledger.count(also=["a", "b", "c"])) == (1, 3)
 
 
 def test_several_writers_lose_nothing(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ other data, other code, another definition of a factor, or, if all of these are 
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -36,7 +37,7 @@ class RunRecord:
     content : mapping
         The run file, defaults included.
     folder : str
-        Where the files that it names are looked for, relative to the record.
+        Where the files that it names are looked for; in a file, as seen from there.
     seed : int
     code : mapping of str to str
         Versions of quantflux, Python, numpy and numba, and `source`, the SHA-256 of quantflux's own files.
@@ -94,20 +95,22 @@ class RunRecord:
         return cls(**{name: told[name] for name in known})
 
     def write(self, path: Path) -> None:
-        """Write it as JSON; the folder is made."""
+        """Write it as JSON, its folder told from where it stands, so that both can move together."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.to_json() + "\n", encoding="utf-8")
+        told = replace(self, folder=os.path.relpath(Path(self.folder).absolute(), path.parent.absolute()))
+        path.write_text(told.to_json() + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a record; raises what `from_json` does."""
+        """Read a record, its folder told as `write` was given it; raises what `from_json` does."""
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise InvalidRequest(f"{path}: there is no such file") from None
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"{path}: cannot be read: {error}") from error
-        return cls.from_json(text, str(path))
+        found = cls.from_json(text, str(path))
+        return replace(found, folder=str(path.parent / found.folder))
 
 
 @dataclass(frozen=True, slots=True)

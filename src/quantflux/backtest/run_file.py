@@ -213,7 +213,8 @@ class RankedPolicy(Section):
     buffer : int
         A name that is held stays until it ranks more than this many places below the last one that is bought.
     weighting : str
-        `equal`, `cap`, `score`, or a method of `quantflux.portfolio`.
+        `equal`; `cap`, by market value; `score`, by how far the score lies above the least one held; or a method of
+        `quantflux.portfolio` that needs no forecast.
     optimiser : Optimiser
         Used when `weighting` is a method.
     least : int
@@ -224,7 +225,9 @@ class RankedPolicy(Section):
     top: Count | None = None
     share: Fraction | None = None
     buffer: Annotated[int, Field(ge=0)] = 0
-    weighting: Text = "equal"
+    weighting: Literal[
+        "equal", "cap", "score", "inverse_volatility", "minimum_variance", "risk_parity", "hrp", "cvar"
+    ] = "equal"
     optimiser: Optimiser | None = None
     least: Count = 10
 

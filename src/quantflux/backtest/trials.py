@@ -8,7 +8,7 @@ is replaying one.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,19 +89,17 @@ class TrialLedger:
             connection.execute("COMMIT")
         return count
 
-    def count(self, *, also: str | None = None) -> int:
-        """Return how many different strategies were tried; `also` counts too, once, if it is not among them."""
+    def count(self, also: Collection[str] = ()) -> int:
+        """Return how many different strategies were tried; `also` are digests of some that are about to be."""
+        return len(self._digests().union(also))
+
+    def _digests(self) -> set[str]:
         if not self._path.exists():
-            return 0 if also is None else 1
+            return set()
         with self._connected("rw") as connection:
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trials'").fetchone():
-                return 0 if also is None else 1
-            count = int(connection.execute("SELECT COUNT(*) FROM trials").fetchone()[0])
-            known = (
-                also is None
-                or connection.execute("SELECT 1 FROM trials WHERE digest = ?", (also,)).fetchone()
-            )
-        return count if known else count + 1
+                return set()
+            return {digest for (digest,) in connection.execute("SELECT digest FROM trials")}
 
     @contextmanager
     def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:

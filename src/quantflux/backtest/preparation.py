@@ -1,0 +1,202 @@
+"""What runs need of the data, computed once however many of them need it.
+
+1. `Preparation.prepare` takes runs, and loads one arena for each span among them (`_arena`).
+2. All formulas of the runs of a span are computed together, so that they share their steps (`_compute`).
+3. Universes, standardised factors and signals are made of these, each once (`_chosen`, `_part`).
+
+What several runs share is the same array, which a sweep hands to its processes once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from quantflux.backtest.arena import Arena, load_arena
+from quantflux.backtest.formulas import Formula, formula, values_of
+from quantflux.backtest.membership import chosen_names
+from quantflux.backtest.record import file_digest
+from quantflux.backtest.run_file import Ingredient, PythonPolicy, RunFile, Score, Universe
+from quantflux.backtest.scores import standardised
+from quantflux.core.errors import InvalidRequest
+from quantflux.data.access import DataAccessLayer
+from quantflux.factors.registry import FactorRegistry
+from quantflux.factors.stored import Hooks
+
+Span = tuple[date | None, date | None]
+Members = tuple[Universe, Path | None]
+"""A universe, and where its file is looked for if it names one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A run and what it needs of the data.
+
+    Attributes
+    ----------
+    run : RunFile
+    arena : Arena
+    chosen : array of bool, shape (T, N)
+        Names that may be held.
+    parts : tuple of array of float64, shape (T, N)
+        The factors of the score, more being better: standardised if there are several.
+    signals : tuple of array of bool, shape (T, N)
+        Where to buy and where to sell, for policies that go by signals.
+    formulas : mapping of str to Formula
+        By the key of the run file where each stands.
+    versions : mapping of str to int
+        Of the datasets behind it all.
+    files : mapping of str to str
+        SHA-256 of the files that the run names.
+    """
+
+    run: RunFile
+    arena: Arena
+    chosen: np.ndarray
+    parts: tuple[np.ndarray, ...]
+    signals: tuple[np.ndarray, ...]
+    formulas: Mapping[str, Formula]
+    versions: Mapping[str, int]
+    files: Mapping[str, str]
+
+
+@dataclass
+class _Ground:
+    """An arena and what was computed on it: values by the digest of their expression, and what was made of them."""
+
+    arena: Arena
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    chosen: dict[Members, np.ndarray] = field(default_factory=dict)
+    parts: dict[tuple[str, int, Members, str], np.ndarray] = field(default_factory=dict)
+
+
+class Preparation:
+    """Prepares runs on the data of an installation.
+
+    Parameters
+    ----------
+    data : DataAccessLayer
+    registry : FactorRegistry
+    max_bytes : int, optional
+        Most memory that computing formulas may take.
+    """
+
+    def __init__(
+        self, data: DataAccessLayer, registry: FactorRegistry, *, max_bytes: int | None = None
+    ) -> None:
+        self._data, self._registry, self._max_bytes = data, registry, max_bytes
+        self._grounds: dict[Span, _Ground] = {}
+        self._meanings: dict[str, Formula] = {}
+
+    def prepare(self, runs: Sequence[RunFile], hooks: Hooks | None = None) -> list[Prepared]:
+        """Return each run with what it needs.
+
+        Raises
+        ------
+        NotFound, UnknownSymbol
+            If there are no bars, or a factor, a field or a symbol is unknown.
+        InvalidRequest
+            If an expression is none, a file is wrong or a universe is empty.
+        """
+        formulas = [self._formulas(run) for run in runs]
+        for span in dict.fromkeys((run.start, run.end) for run in runs):
+            wanted = [
+                each
+                for run, known in zip(runs, formulas, strict=True)
+                if (run.start, run.end) == span
+                for each in known.values()
+            ]
+            self._compute(self._ground(span), wanted, hooks or Hooks())
+        return [self._prepared(run, known) for run, known in zip(runs, formulas, strict=True)]
+
+    def _formulas(self, run: RunFile) -> dict[str, Formula]:
+        texts = {}
+        if run.universe.where:
+            texts["universe.where"] = run.universe.where
+        if run.score is not None:
+            texts |= {f"score.factors.{i}": each.factor for i, each in enumerate(run.score.factors, start=1)}
+        if run.policy.kind == "signals":
+            texts |= {"policy.buy": run.policy.buy, "policy.sell": run.policy.sell}
+        return {key: self._meaning(text, key) for key, text in texts.items()}
+
+    def _meaning(self, text: str, key: str) -> Formula:
+        if text not in self._meanings:
+            self._meanings[text] = formula(self._registry, text, key)
+        return self._meanings[text]
+
+    def _ground(self, span: Span) -> _Ground:
+        if span not in self._grounds:
+            arena = load_arena(self._data, *span)
+            self._grounds[span] = _Ground(arena, versions=dict(arena.versions))
+        return self._grounds[span]
+
+    def _compute(self, ground: _Ground, wanted: Sequence[Formula], hooks: Hooks) -> None:
+        missing = {each.node.digest: each for each in wanted if each.node.digest not in ground.values}
+        values, versions = values_of(
+            self._data, missing, ground.arena, hooks=hooks, max_bytes=self._max_bytes
+        )
+        ground.values |= values
+        ground.versions |= versions
+
+    def _prepared(self, run: RunFile, formulas: Mapping[str, Formula]) -> Prepared:
+        ground = self._ground((run.start, run.end))
+        signals = [formulas[key] for key in ("policy.buy", "policy.sell") if key in formulas]
+        return Prepared(
+            run=run,
+            arena=ground.arena,
+            chosen=self._chosen(run, ground, formulas.get("universe.where")),
+            parts=self._parts(run, run.score, ground, formulas) if run.score is not None else (),
+            signals=tuple(ground.values[each.node.digest] > 0 for each in signals),
+            formulas=formulas,
+            versions=dict(sorted(ground.versions.items())),
+            files=_files(run),
+        )
+
+    def _chosen(self, run: RunFile, ground: _Ground, where: Formula | None) -> np.ndarray:
+        members = _members(run)
+        if members not in ground.chosen:
+            condition = None if where is None else ground.values[where.node.digest]
+            ground.chosen[members] = chosen_names(run.universe, ground.arena, run.folder, condition)
+        return ground.chosen[members]
+
+    def _parts(
+        self, run: RunFile, score: Score, ground: _Ground, formulas: Mapping[str, Formula]
+    ) -> tuple[np.ndarray, ...]:
+        several = len(score.factors) > 1
+        return tuple(
+            self._part(run, each, formulas[f"score.factors.{i}"], ground, score.combine if several else "")
+            for i, each in enumerate(score.factors, start=1)
+        )
+
+    def _part(
+        self, run: RunFile, factor: Ingredient, meaning: Formula, ground: _Ground, combine: str
+    ) -> np.ndarray:
+        """Return one factor of a score; a single one is not standardised, which would not change its order."""
+        sign = factor.orientation or meaning.orientation
+        key = (meaning.node.digest, sign, _members(run), combine)
+        if key not in ground.parts:
+            values, chosen = sign * ground.values[meaning.node.digest], ground.chosen[_members(run)]
+            made = standardised(values, chosen, combine) if combine else np.where(chosen, values, np.nan)
+            if np.isnan(made[ground.arena.begin :]).all():
+                raise InvalidRequest(f"the score {meaning.text!r} has no value for any name of the universe")
+            ground.parts[key] = made
+        return ground.parts[key]
+
+
+def _members(run: RunFile) -> Members:
+    return run.universe, run.folder if run.universe.file else None
+
+
+def _files(run: RunFile) -> dict[str, str]:
+    """Return the SHA-256 of each file that a run names, by its name."""
+    names = [run.universe.file] if run.universe.file else []
+    if isinstance(run.policy, PythonPolicy):
+        names.append(run.policy.of.rpartition(":")[0])
+    elif run.policy.kind in ("weights", "orders"):
+        names.append(run.policy.file)
+    return {name: file_digest(run.folder / name) for name in names}
