@@ -1,0 +1,10 @@
+"""The optimiser's doctor: why no portfolio meets all limits, what would have to give, and what a limit costs.
+
+`limits.py` takes constraints apart into limits, `elastic.py` finds the least that has to give, `conflicts.py` names
+those that clash, `diagnosis.py` puts it together; `prices.py` says what binding limits cost.
+"""
+
+from quantflux.portfolio.doctor.conflicts import Clash, Conflict, Remedy
+from quantflux.portfolio.doctor.diagnosis import Diagnosis, diagnose
+
+__all__ = ["Clash", "Conflict", "Diagnosis", "Remedy", "diagnose"]
