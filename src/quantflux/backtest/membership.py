@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from quantflux.backtest.arena import Arena
-from quantflux.backtest.lists import a_day, a_symbol, read_list
 from quantflux.backtest.run_file import Universe
 from quantflux.core.errors import InvalidRequest, UnknownSymbol
+from quantflux.core.lists import a_day, a_symbol, read_list
 
 
 def chosen_names(

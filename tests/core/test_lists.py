@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantflux.backtest.lists import a_day, a_number, a_symbol, a_weight, read_list
 from quantflux.core.errors import InvalidRequest
+from quantflux.core.lists import a_day, a_number, a_symbol, a_weight, read_list
 
 COLUMNS = {"date": a_day, "symbol": a_symbol, "weight": a_weight}
 

@@ -1,4 +1,4 @@
-"""Lists that a run file names: members of an index, weights, orders. CSV files with a header, checked line by line."""
+"""Lists in CSV files with a header that people write: members of an index, weights, holdings; checked line by line."""
 
 from __future__ import annotations
 
