@@ -17,6 +17,7 @@ tests of biases in equity portfolio optimization", has the effect.
 from __future__ import annotations
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 _SEED = 20110611  # fixed: the same data give the same model
 
@@ -39,9 +40,11 @@ def eigenfactor_adjusted(
     values = np.maximum(values, 0.0)
     kept = values > 1e-12 * values[-1]  # industries held to a sum of zero leave a direction without variance
     bias = np.ones(len(values))
-    bias[kept] = _simulated_bias(
-        np.sqrt(values[kept]), vectors[:, kept], max(quick, 2), max(slow, 2), simulations
-    )
+    # Threads for matrices this small wait for each other longer than they compute, twentyfold on a busy machine.
+    with threadpool_limits(limits=1, user_api="blas"):
+        bias[kept] = _simulated_bias(
+            np.sqrt(values[kept]), vectors[:, kept], max(quick, 2), max(slow, 2), simulations
+        )
     adjusted = values * (1 + scale * (bias - 1)) ** 2
     made = (vectors * adjusted) @ vectors.T
     return np.asarray((made + made.T) / 2)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.expressions.kernels.contract import jit
@@ -83,39 +84,53 @@ def regress(inputs: RiskInputs) -> FactorReturns:
     InvalidRequest
         If no day could be regressed.
     """
-    days, names = inputs.shape
-    labels = inputs.industries.names
-    factors = ("market", *(f"industry:{label}" for label in labels), *inputs.styles.names)
-    styles = len(inputs.styles.names)
-    returns, t_statistics = np.full((2, days, len(factors)), np.nan)
-    r_squared, count = np.full(days, np.nan), np.zeros(days, dtype=np.int64)
-    filled = np.full((days, styles), np.nan)
-    residuals = np.full((days, names), np.nan, dtype=np.float32)
+    days = len(inputs.times)
+    made = _unfilled(inputs)
     for first in range(0, days, _CHUNK):
-        raw = inputs.styles.read(slice(first, min(first + _CHUNK, days)))
-        for row in range(first, min(first + _CHUNK, days)):
-            day = day_exposures(inputs, row, raw[:, row - first])
-            members = max(int(np.count_nonzero(inputs.universe[row])), 1)
-            filled[row] = np.where(day.filled < 0, np.nan, day.filled / members)
-            if row + 1 == days:
-                break
-            found = cross_section(
-                day,
-                np.where(inputs.universe[row], inputs.returns[row + 1], np.nan),
-                inputs.capitalisation[row],
-            )
-            returns[row + 1], t_statistics[row + 1] = found.returns, found.t_statistics
-            r_squared[row + 1], count[row + 1] = found.r_squared, found.names
-            left = _residuals(day, found.returns, inputs.returns[row + 1])
-            residuals[row + 1] = np.where(inputs.traded[row], left, np.nan)
-    if np.isnan(r_squared).all():
+        last = min(first + _CHUNK, days)
+        raw = inputs.styles.read(slice(first, last))
+        # Threads for systems this small wait for each other longer than they compute.
+        with threadpool_limits(limits=1, user_api="blas"):
+            for row in range(first, last):
+                _fill(made, inputs, row, raw[:, row - first])
+    if np.isnan(made.r_squared).all():
         raise InvalidRequest(
-            f"no day has enough names for a regression on {len(factors)} factors; the largest estimation universe has "
-            f"{int(inputs.universe.sum(axis=1).max())} names"
+            f"no day has enough names for a regression on {len(made.factors)} factors; the largest estimation "
+            f"universe has {int(inputs.universe.sum(axis=1).max())} names"
         )
+    return made
+
+
+def _unfilled(inputs: RiskInputs) -> FactorReturns:
+    days, names = inputs.shape
+    labels, styles = inputs.industries.names, inputs.styles.names
+    factors = ("market", *(f"industry:{label}" for label in labels), *styles)
     return FactorReturns(
-        inputs.times, factors, styles, returns, t_statistics, r_squared, count, filled, residuals
+        inputs.times,
+        factors,
+        len(styles),
+        returns=np.full((days, len(factors)), np.nan),
+        t_statistics=np.full((days, len(factors)), np.nan),
+        r_squared=np.full(days, np.nan),
+        names=np.zeros(days, dtype=np.int64),
+        filled=np.full((days, len(styles)), np.nan),
+        residuals=np.full((days, names), np.nan, dtype=np.float32),
     )
+
+
+def _fill(made: FactorReturns, inputs: RiskInputs, row: int, raw: np.ndarray) -> None:
+    """Fill in what the exposures of a row tell of it, and of the returns of the next."""
+    day = day_exposures(inputs, row, raw)
+    members = max(int(np.count_nonzero(inputs.universe[row])), 1)
+    made.filled[row] = np.where(day.filled < 0, np.nan, day.filled / members)
+    if row + 1 == len(inputs.times):
+        return
+    after = inputs.returns[row + 1]
+    found = cross_section(day, np.where(inputs.universe[row], after, np.nan), inputs.capitalisation[row])
+    made.returns[row + 1], made.t_statistics[row + 1] = found.returns, found.t_statistics
+    made.r_squared[row + 1], made.names[row + 1] = found.r_squared, found.names
+    left = _residuals(day, found.returns, after)
+    made.residuals[row + 1] = np.where(inputs.traded[row], left, np.nan)
 
 
 def day_exposures(inputs: RiskInputs, row: int, raw: np.ndarray) -> Exposures:
