@@ -12,7 +12,7 @@ from quantflux.core.errors import InvalidRequest
 
 
 class Reason(IntEnum):
-    """Why an order was not filled, or not all of it.
+    """Why an order was not filled, or not all of it. The numbers are known to compiled code: new ones go to the end.
 
     `DELISTED` marks no order: the name left the market and its holder was paid out.
     """

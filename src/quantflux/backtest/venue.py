@@ -13,12 +13,14 @@ from typing import Self
 import numpy as np
 
 from quantflux.backtest.events import Events
+from quantflux.backtest.kernels import contract
 from quantflux.backtest.listing import last_rows, traded_span
 from quantflux.core.corporate_actions import CorporateActions
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.panel import Panel
 from quantflux.data.ex_rights import share_growth
 from quantflux.rules import FeeRates, LotRule, are_raw, fee_rates, lots_of
+from quantflux.rules.dividend_tax import dividend_tax_rates
 from quantflux.rules.limits import price_limits
 from quantflux.rules.settlement import settlement_days
 
@@ -202,6 +204,44 @@ class Venue:
         found = np.full(self.shape, np.nan)
         return _fixed(np.divide(self.amount, self.volume, out=found, where=self.volume > 0))
 
+    @cached_property
+    def compiled(self) -> contract.Market:
+        """The venue as compiled code reads it."""
+        taxes, table = _tax_tables(self.days)
+        leaving = np.flatnonzero(self.last_row < len(self) - 1)
+        leaving = leaving[np.argsort(self.last_row[leaving], kind="stable")]
+        rows = np.zeros(len(self) + 1, contract.ROW)
+        rows["day"][:-1] = self.day
+        rows["leaving"] = np.searchsorted(self.last_row[leaving], np.arange(len(self) + 1))
+        days = np.zeros(len(self.days) + 1, contract.DAY)
+        days["date"][:-1], days["events"], days["tax_table"][:-1] = self.days, self.events.offsets, table
+        for fee in ("stamp_buy", "stamp_sell", "transfer_buy", "transfer_sell"):
+            days[fee][:-1] = getattr(self.fees, fee)
+        events = np.zeros(len(self.events), contract.EVENT)
+        for field in contract.EVENT.names or ():
+            events[field] = getattr(self.events, field)
+        names = np.zeros(len(self.symbols), contract.NAME)
+        names["first_row"], names["last_row"] = self.first_row, self.last_row
+        names["smallest"], names["step"] = self.lots.smallest, self.lots.step
+        names["settlement"] = self.settlement
+        amount = np.zeros((0, 0)) if self.amount is None else self.amount
+        return contract.Market(
+            open=self.open,
+            high=self.high,
+            low=self.low,
+            close=self.close,
+            volume=self.volume,
+            amount=_locked(amount),
+            limit_up=self.limit_up,
+            limit_down=self.limit_down,
+            rows=_locked(rows),
+            days=_locked(days),
+            events=_locked(events),
+            leaving=_locked(leaving),
+            names=_locked(names),
+            taxes=_locked(taxes),
+        )
+
     def with_capitalisation(self, capitalisation: np.ndarray) -> Self:
         """Return the same venue with the market value of each name, yuan, shape (D, N)."""
         return replace(self, capitalisation=_shaped(capitalisation, (len(self.days), len(self.symbols))))
@@ -210,7 +250,11 @@ class Venue:
 def _fixed(values: np.ndarray) -> np.ndarray:
     """Return a read-only C-contiguous view, or a copy where there is none: compiled code knows one kind of array."""
     kind = np.float64 if values.dtype.kind == "f" else np.int64
-    view = np.ascontiguousarray(values, dtype=kind).view()
+    return _locked(np.ascontiguousarray(values, dtype=kind))
+
+
+def _locked(values: np.ndarray) -> np.ndarray:
+    view = values.view()
     view.flags.writeable = False
     return view
 
@@ -219,6 +263,20 @@ def _shaped(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     if values.shape != shape:
         raise InvalidRequest(f"the venue has shape {shape} (days, symbols), the array had {values.shape}")
     return _fixed(values)
+
+
+def _tax_tables(days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tables of dividend taxes in force on some days, (tables, brackets, 2), and which one on each.
+
+    What counts is the record date, the trading day before the ex-date.
+    """
+    before = (days - np.timedelta64(1, "D")).tolist()
+    known: dict[tuple[tuple[float, float], ...], int] = {}
+    table = [known.setdefault(tuple(dividend_tax_rates(day)), len(known)) for day in before]
+    tables = np.full((max(len(known), 1), max(map(len, known), default=1), 2), np.inf)
+    for brackets, place in known.items():
+        tables[place, : len(brackets)] = brackets
+    return tables, np.array(table, dtype=np.int64)
 
 
 def _places(wanted: np.ndarray, known: np.ndarray, what: str) -> np.ndarray:

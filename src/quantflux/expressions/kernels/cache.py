@@ -10,6 +10,8 @@ import hashlib
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numba
@@ -26,13 +28,24 @@ def cache_folder(sources: Path, root: Path) -> Path:
     return root / content.hexdigest()[:16]
 
 
-def use_own_cache() -> None:
+@contextmanager
+def own_cache(sources: Path) -> Iterator[None]:
+    """Give the kernels of another folder, imported within, a place named by their content; they may call these."""
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    use_own_cache(sources)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+def use_own_cache(sources: Path | None = None) -> None:
     """Tell Numba to keep compiled code there, unless the user says where (`NUMBA_CACHE_DIR`)."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     root = base / "quantflux" / "kernels"
-    folder = cache_folder(Path(__file__).parent, root)
+    folder = cache_folder(sources or Path(__file__).parent, root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)
