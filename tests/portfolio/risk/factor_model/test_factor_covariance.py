@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skfolio.moments import EWCovariance
 from statsmodels.stats.sandwich_covariance import S_hac_simple
 
 from quantflux.core.errors import InvalidRequest
@@ -30,6 +31,18 @@ def test_correlations_are_those_of_statsmodels() -> None:
     moments = S_hac_simple(returns * np.sqrt(weights)[:, None], nlags=2)
     deviation = np.sqrt(np.diag(moments))
     np.testing.assert_allclose(made, moments / np.outer(deviation, deviation), rtol=1e-10)
+
+
+def test_without_lags_volatilities_and_correlations_are_those_of_skfolio() -> None:
+    returns, _ = correlated(300, seed=7)
+
+    expected = EWCovariance(half_life=40, nearest=False).fit(returns).covariance_
+
+    deviation = np.sqrt(np.diag(expected))
+    np.testing.assert_allclose(running_variances(returns, 40.0)[-1], deviation**2, rtol=1e-10)
+    np.testing.assert_allclose(
+        fading_correlation(returns, 40.0, 0), expected / np.outer(deviation, deviation), atol=1e-12
+    )
 
 
 def test_correlations_with_gaps_are_measured_over_shared_days_and_stay_consistent() -> None:
