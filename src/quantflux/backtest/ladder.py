@@ -11,14 +11,14 @@ cost below zero means that the rule helped, as a limit that keeps a strategy fro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from quantflux.backtest.execution import Execution, Rule
 from quantflux.backtest.metrics import account_rows, annual_return, daily_returns
-from quantflux.backtest.orders import Targets
-from quantflux.backtest.policies.contract import Policy
+from quantflux.backtest.policies.contract import Plan
 from quantflux.backtest.run import Run
 from quantflux.backtest.simulator import simulate
 from quantflux.backtest.venue import Venue
@@ -61,10 +61,11 @@ class RuleLadder:
 
 def price_rules(
     venue: Venue,
-    plan: Policy | Targets,
+    plan: Plan,
     execution: Execution | None = None,
     capital: float = 10_000_000.0,
     *,
+    fields: Mapping[str, np.ndarray] | None = None,
     real: Run | None = None,
 ) -> RuleLadder:
     """Return what each rule costs a strategy.
@@ -72,23 +73,25 @@ def price_rules(
     Parameters
     ----------
     venue : Venue
-    plan : Policy or Targets
+    plan : Targets, Decisions, or a policy
         Is run once for each rule, so a policy must do the same each time: what it remembers must start afresh.
     execution : Execution, optional
         The real one; `Execution()` unless given.
     capital : float
         Yuan.
+    fields : mapping of str to array, shape (T, N), optional
+        What a policy is shown; see `simulate`.
     real : Run, optional
         The run with this plan, execution and capital, if it is there already.
     """
     execution = execution or Execution()
-    ideal = annual_return_of(simulate(venue, plan, execution.under(()), capital))
+    ideal = annual_return_of(simulate(venue, plan, execution.under(()), capital, fields=fields))
     rungs: list[Rung] = []
     on = [rule for rule in Rule if execution.has(rule)]
     for count, rule in enumerate(on, start=1):
         before = rungs[-1].annual_return if rungs else ideal
         last = real if count == len(on) else None
-        run = last or simulate(venue, plan, execution.under(on[:count]), capital)
+        run = last or simulate(venue, plan, execution.under(on[:count]), capital, fields=fields)
         after = annual_return_of(run)
         rungs.append(Rung(rule, after, before - after))
     return RuleLadder(ideal, rungs[-1].annual_return if rungs else ideal, tuple(rungs))

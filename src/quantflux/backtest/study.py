@@ -36,8 +36,7 @@ from quantflux.backtest.metrics import (
     yearly_rate,
     yearly_returns,
 )
-from quantflux.backtest.orders import Targets
-from quantflux.backtest.policies.contract import Policy
+from quantflux.backtest.policies.contract import Plan
 from quantflux.backtest.refusals import Refusals, refusals_of
 from quantflux.backtest.run import Run
 from quantflux.backtest.simulator import simulate
@@ -165,7 +164,7 @@ class Trials:
 
 def study(
     venue: Venue,
-    plan: Policy | Targets,
+    plan: Plan,
     *,
     execution: Execution | None = None,
     capital: float = 10_000_000.0,
@@ -173,13 +172,14 @@ def study(
     benchmarks: Mapping[str, np.ndarray] | None = None,
     industries: Industries | None = None,
     trials: Trials | None = None,
+    fields: Mapping[str, np.ndarray] | None = None,
 ) -> Study:
     """Backtest a plan and return everything a report shows, the price of each rule too.
 
     Parameters
     ----------
     venue : Venue
-    plan : Policy or Targets
+    plan : Targets, Decisions, or a policy
         Is run once for each rule; see `price_rules`.
     execution : Execution, optional
         `Execution()` unless given.
@@ -194,13 +194,15 @@ def study(
         On the symbols of the venue.
     trials : Trials, optional
         One trial unless given, which is rarely true.
+    fields : mapping of str to array, shape (T, N), optional
+        What a policy is shown; see `simulate`.
 
     Raises
     ------
     InvalidRequest
         If the plan decides nothing, or a benchmark has another length or a gap.
     """
-    run = simulate(venue, plan, execution or Execution(), capital)
+    run = simulate(venue, plan, execution or Execution(), capital, fields=fields)
     return study_of(
         run,
         venue,
@@ -208,7 +210,7 @@ def study(
         benchmarks=benchmarks,
         industries=industries,
         trials=trials,
-        ladder=price_rules(venue, plan, run.execution, capital, real=run),
+        ladder=price_rules(venue, plan, run.execution, capital, fields=fields, real=run),
     )
 
 

@@ -192,8 +192,11 @@ def test_less_than_a_year_is_too_short_for_a_verdict(busy: Study) -> None:
 
 
 def test_the_reason_counts_the_trials(busy: Study) -> None:
-    assert "given 20 trials" in reason(busy).en
-    assert "计入 20 次试验" in reason(busy).zh
+    ahead = judged(busy, 0.9)
+
+    assert "5.0% ahead" in reason(ahead).en
+    assert "given 20 trials, the probability that this is not chance is 90.0%" in reason(ahead).en
+    assert "计入 20 次试验" in reason(ahead).zh
 
 
 def test_remarks_name_the_dearest_rules_and_the_record_needed(busy: Study) -> None:
@@ -266,3 +269,11 @@ def test_strategies_need_names_of_their_own(busy: Study) -> None:
         comparison_page([busy, busy])
     with pytest.raises(InvalidRequest, match="nothing to compare"):
         comparison_page([])
+
+
+def test_a_loss_is_not_called_chance_and_costs_are_said_to_be_left_out(busy: Study, plain: Study) -> None:
+    assert "chance" not in reason(judged(busy, 0.01, annual=-0.1)).en
+    assert "chance" not in reason(judged(busy, 0.01, excess=-0.1)).en
+    assert "a year before costs" in reason(plain).en
+    assert "annual return before costs" in backtest_page(plain).header
+    assert "a year after costs" in reason(busy).en

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from quantflux.backtest.report.texts import costs_words
 from quantflux.backtest.report.verdicts import Verdict, reason, remarks, title_of, verdict_of
 from quantflux.backtest.study import Study
 from quantflux.pages import Words
@@ -38,9 +39,10 @@ def verdict_box(study: Study) -> str:
 def cards(study: Study) -> str:
     """Return the key numbers."""
     mine, beside = study.performance, study.comparison
+    costs = costs_words(study.run.execution)
     made = [
         card(
-            both("年化收益（扣费后）", "annual return after costs"),
+            both(f"年化收益（{costs.zh}）", f"annual return {costs.en}"),
             coloured(percent(mine.annual_return, sign=True), mine.annual_return),
         )
     ]

@@ -32,6 +32,7 @@ def notes_of(study: Study) -> list[Words]:
             f"退市的股票按最后价格的 {percent(execution.recovery, 0)} 兑付。",
             f"Holders of names that left the market are paid {percent(execution.recovery, 0)} of the last price.",
         ),
+        *_benchmarks(study),
         _trials(study),
         Words(
             "一年按 244 个交易日计；夏普、索提诺与信息比率按日计算再年化，无风险利率为零；回撤按收盘计。",
@@ -98,6 +99,19 @@ def _dividends(execution: Execution) -> Words:
         + (" and taxed by the holding period on sale" if taxed else ", free of tax")
         + "; where none are known, the adjustment factor reinvests them.",
     )
+
+
+def _benchmarks(study: Study) -> list[Words]:
+    names = {other.name for other in study.benchmarks}
+    if not names & {"equal", "cap"}:
+        return []
+    return [
+        Words(
+            "市场基准持有同一批可选股票，同样受停牌与涨跌停限制，但不计费用、不计整手。",
+            "The market holds the names that the strategy may choose from, with the same suspensions and limits, but "
+            "free of costs and lots.",
+        )
+    ]
 
 
 def _trials(study: Study) -> Words:

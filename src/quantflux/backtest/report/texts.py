@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from quantflux.backtest.execution import Fill, Rule
+from quantflux.backtest.execution import Execution, Fill, Rule
 from quantflux.backtest.orders import Reason
 from quantflux.pages import Words
 
@@ -44,6 +44,8 @@ FILLS: Mapping[Fill, Words] = MappingProxyType(
         Fill.VWAP: Words("成交均价（VWAP）", "the volume-weighted mean price (VWAP)"),
     }
 )
+
+_NET, _GROSS = Words("扣费后", "after costs"), Words("未扣费", "before costs")
 
 _BENCHMARKS: Mapping[str, Words] = MappingProxyType(
     {
@@ -103,6 +105,11 @@ _IN_TEXT: Mapping[str, Words] = MappingProxyType(
         "cap": Words("市值加权市场", "the cap-weighted market"),
     }
 )
+
+
+def costs_words(execution: Execution) -> Words:
+    """Return whether what was earned is after costs."""
+    return _NET if execution.has(Rule.FEES) else _GROSS
 
 
 def benchmark_words(name: str) -> Words:

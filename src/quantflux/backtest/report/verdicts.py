@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from quantflux.backtest.execution import Rule
 from quantflux.backtest.metrics import Luck
-from quantflux.backtest.report.texts import RULES, benchmark_in_text
+from quantflux.backtest.report.texts import RULES, benchmark_in_text, costs_words
 from quantflux.backtest.study import Study
 from quantflux.factors.evaluation import TRADING_DAYS
 from quantflux.pages import Words
@@ -66,19 +66,21 @@ def title_of(study: Study) -> Words:
 def reason(study: Study) -> Words:
     """Return why the verdict is what it is, in a sentence or two."""
     own = percent(study.performance.annual_return, sign=True)
-    earned = Words(f"扣除全部费用后年化 {own}", f"{own} a year after all costs")
+    costs = costs_words(study.run.execution)
+    earned = Words(f"{costs.zh}年化 {own}", f"{own} a year {costs.en}")
     benchmark = study.benchmark
     if benchmark is not None:
         name, beside = benchmark_in_text(benchmark.name), benchmark.comparison
         other = percent(benchmark.performance.annual_return, sign=True)
         ahead = percent(beside.excess_return, sign=True)
+        gap = f"{percent(abs(beside.excess_return))} {'ahead' if beside.excess_return >= 0 else 'behind'}"
         earned = Words(
             f"{earned.zh}，{name.zh} {other}，超额 {ahead}（信息比率 {number(beside.information_ratio)}）",
-            f"{earned.en} beside {other} of {name.en}: {ahead} ahead (information ratio "
+            f"{earned.en} beside {other} of {name.en}: {gap} (information ratio "
             f"{number(beside.information_ratio)})",
         )
     chance = _judged(study)
-    if math.isnan(chance.deflated):
+    if math.isnan(chance.deflated) or verdict_of(study) in {Verdict.BEHIND, Verdict.LOSS}:
         return Words(f"{earned.zh}。", f"{earned.en}.")
     tried = Words(
         f"计入 {chance.trials} 次试验" if chance.trials > 1 else "按只试验过一次计",
