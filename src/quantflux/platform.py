@@ -24,7 +24,9 @@ from quantflux.data.sources.contract import Source, open_source
 from quantflux.data.stores import open_store
 
 if TYPE_CHECKING:
+    from quantflux.backtest.service import Backtester
     from quantflux.factors.engine import FactorEngine
+    from quantflux.portfolio.service import PortfolioService
 
 
 class Platform:
@@ -94,7 +96,8 @@ class Platform:
         """
         self.settings = settings
         self.data = self._door(settings)
-        self.__dict__.pop("factors", None)  # what is built next reads through the new door
+        for built in ("factors", "backtests", "portfolios"):  # what is built next reads through the new door
+            self.__dict__.pop(built, None)
 
     def _door(self, settings: Settings) -> DataAccessLayer:
         limits = Limits(settings.queries.max_symbols, settings.queries.max_cells)
@@ -122,6 +125,26 @@ class Platform:
             threads=threads,
             max_memory=wanted.max_memory_bytes,
         )
+
+    @cached_property
+    def backtests(self) -> Backtester:
+        """Backtests over `data`; built when first asked for, as `factors` is."""
+        from quantflux.backtest.service import Backtester  # noqa: PLC0415
+
+        return Backtester(
+            self.data,
+            self.factors.registry,
+            self.settings.data_dir / "backtests",
+            self.clock,
+            max_bytes=self.settings.factors.max_memory_bytes,
+        )
+
+    @cached_property
+    def portfolios(self) -> PortfolioService:
+        """Portfolios over `data`; built when first asked for, as the solvers behind it are slow to import."""
+        from quantflux.portfolio.service import PortfolioService  # noqa: PLC0415
+
+        return PortfolioService(self.data, self.factors)
 
     def open_source(self, name: str) -> Source:
         """Open a data vendor by name; the caller closes it.

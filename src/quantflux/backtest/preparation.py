@@ -20,12 +20,15 @@ from quantflux.backtest.arena import Arena, load_arena
 from quantflux.backtest.formulas import Formula, formula, values_of
 from quantflux.backtest.membership import chosen_names
 from quantflux.backtest.record import file_digest
-from quantflux.backtest.run_file import Ingredient, PythonPolicy, RunFile, Score, Universe
+from quantflux.backtest.run_file import SIMPLE_WEIGHTINGS, Ingredient, PythonPolicy, RunFile, Score, Universe
 from quantflux.backtest.scores import standardised
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import Hooks
+
+_PRICES = "policy.weighting"
+"""The key under which the closes are kept that an optimiser looks at."""
 
 Span = tuple[date | None, date | None]
 Members = tuple[Universe, Path | None]
@@ -46,8 +49,10 @@ class Prepared:
         The factors of the score, more being better: standardised if there are several.
     signals : tuple of array of bool, shape (T, N)
         Where to buy and where to sell, for policies that go by signals.
-    formulas : mapping of str to Formula
-        By the key of the run file where each stands.
+    prices : array of float64, shape (T, N), or None
+        Adjusted closes, for weighting by an optimiser.
+    expressions : mapping of str to mapping
+        By the key of the run file where each stands: its canonical `text`, and `digest`.
     versions : mapping of str to int
         Of the datasets behind it all.
     files : mapping of str to str
@@ -59,7 +64,8 @@ class Prepared:
     chosen: np.ndarray
     parts: tuple[np.ndarray, ...]
     signals: tuple[np.ndarray, ...]
-    formulas: Mapping[str, Formula]
+    prices: np.ndarray | None
+    expressions: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, int]
     files: Mapping[str, str]
 
@@ -122,6 +128,8 @@ class Preparation:
             texts |= {f"score.factors.{i}": each.factor for i, each in enumerate(run.score.factors, start=1)}
         if run.policy.kind == "signals":
             texts |= {"policy.buy": run.policy.buy, "policy.sell": run.policy.sell}
+        if run.policy.kind == "ranked" and run.policy.weighting not in SIMPLE_WEIGHTINGS:
+            texts[_PRICES] = "close"
         return {key: self._meaning(text, key) for key, text in texts.items()}
 
     def _meaning(self, text: str, key: str) -> Formula:
@@ -152,7 +160,8 @@ class Preparation:
             chosen=self._chosen(run, ground, formulas.get("universe.where")),
             parts=self._parts(run, run.score, ground, formulas) if run.score is not None else (),
             signals=tuple(ground.values[each.node.digest] > 0 for each in signals),
-            formulas=formulas,
+            prices=ground.values[formulas[_PRICES].node.digest] if _PRICES in formulas else None,
+            expressions={key: each.told for key, each in formulas.items()},
             versions=dict(sorted(ground.versions.items())),
             files=_files(run),
         )
