@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RIVALS := .venv-rivals
 
-.PHONY: demo test lint format bench bench-full bench-factors slow docs clean
+.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-portfolio slow docs clean
 
 demo: $(STAMP)  ## load a synthetic market, compute factors, backtest, write a report
 	$(BIN)/quantflux demo
@@ -32,6 +32,9 @@ bench-full: $(STAMP)  ## the same with the 5,000 symbols x 10 years size (slow)
 
 bench-factors: $(STAMP) $(RIVALS)/.installed  ## the factor engine beside Qlib, KunQuant and pandas; needs g++
 	$(BIN)/python -m benchmarks.factors --rivals-python $(RIVALS)/bin/python
+
+bench-backtest: $(STAMP) $(RIVALS)/.installed  ## the simulator beside vectorbt, backtrader, bt and Qlib
+	$(BIN)/python -m benchmarks.backtest --rivals-python $(RIVALS)/bin/python
 
 slow: $(STAMP)  ## the soak and full-size tests
 	$(BIN)/python -m pytest -m slow
