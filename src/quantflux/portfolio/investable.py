@@ -1,0 +1,171 @@
+"""Who may be held, what is held, and what it is measured against, on the day of a portfolio file."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from quantflux.core.errors import InvalidRequest, UnknownSymbol
+from quantflux.data.access import DataAccessLayer
+from quantflux.factors.engine import FactorEngine
+from quantflux.factors.fields import load_fields
+from quantflux.portfolio.forecast import meaning, values_on
+from quantflux.portfolio.holdings import laid_on, read_holdings, read_members, read_weights
+from quantflux.portfolio.market_day import MarketDay, load_market_day
+from quantflux.portfolio.portfolio_file import PortfolioFile
+from quantflux.portfolio.risk.model import RiskModel
+from quantflux.portfolio.risk_choice import RiskChoice, risk_model
+
+
+class Investable:
+    """The names of a file on its day; arrays have shape (N,) in the order of the market's symbols.
+
+    Parameters
+    ----------
+    data, factors
+        What everything is read from.
+    file : PortfolioFile
+    folder : Path
+        Where the files stand that it names.
+
+    Attributes
+    ----------
+    market : MarketDay
+    notes : list of str
+        Grows as names are looked at: those left out, and why.
+    """
+
+    def __init__(
+        self, data: DataAccessLayer, factors: FactorEngine, file: PortfolioFile, folder: Path
+    ) -> None:
+        self._data, self._factors, self._file, self._folder = data, factors, file, folder
+        self.notes: list[str] = []
+        self.market: MarketDay = load_market_day(data, file.day, file.risk.window)
+
+    @cached_property
+    def cash(self) -> float:
+        """Yuan in cash."""
+        held = self._file.holdings
+        return float(self._file.capital or 0.0) if held is None else held.cash
+
+    @cached_property
+    def held(self) -> np.ndarray:
+        """Shares held of each name of the market."""
+        held = self._file.holdings
+        if held is None or not held.file:
+            return np.zeros(len(self.market.symbols))
+        shares = read_holdings(self._folder / held.file)
+        made = laid_on(shares, self.market.symbols, "holdings.file")
+        if (unpriced := (made > 0) & ~(self.market.prices > 0)).any():
+            names = ", ".join(np.array(self.market.symbols)[unpriced][:5])
+            raise InvalidRequest(f"holdings.file: the data have no price for {names}")
+        return made
+
+    @cached_property
+    def value(self) -> float:
+        """What everything is worth, yuan."""
+        value = self.cash + float(self.held @ np.nan_to_num(self.market.prices))
+        if not value > 0:
+            raise InvalidRequest(
+                "holdings: nothing is held and there is no cash; give holdings.cash or capital"
+            )
+        return value
+
+    @cached_property
+    def candidates(self) -> np.ndarray:
+        """Which names of the market may be held."""
+        market, universe = self.market, self._file.universe
+        chosen = market.traded.copy()
+        if universe.seasoned:
+            chosen &= market.seasoned
+        if not universe.special_treatment:
+            chosen &= ~market.special
+        if universe.symbols or universe.file:
+            listed = set(universe.symbols)
+            if universe.file:
+                listed |= read_members(self._folder / universe.file)
+            if universe.symbols and (unknown := sorted(set(universe.symbols) - set(market.symbols))):
+                raise UnknownSymbol(unknown, "universe.symbols: the data up to the day")
+            chosen &= np.isin(market.symbols, list(listed))
+        if universe.where:
+            node, _ = meaning(self._factors.registry, universe.where, "universe.where")
+            chosen &= values_on(self._data, {"where": node}, market.day, market.symbols)["where"] > 0
+        if not chosen.any():
+            raise InvalidRequest(
+                f"universe: no name may be held on {market.day}; of {len(market.symbols)} names "
+                f"{int(market.traded.sum())} traded and {int((market.traded & market.seasoned).sum())} of these had "
+                "done so for 60 days (universe.seasoned = false lets the others in)"
+            )
+        return self._with_risk(chosen)
+
+    def _with_risk(self, chosen: np.ndarray) -> np.ndarray:
+        known = self._risk_model.known
+        if (without := chosen & ~known).any():
+            self._note_left_out(without, "as the risk model knows too little of them")
+        if not (chosen & known).any():
+            raise InvalidRequest(
+                f"universe: the risk model {self._file.risk.model!r} knows none of the {int(chosen.sum())} names"
+            )
+        return np.asarray(chosen & known)
+
+    def _note_left_out(self, which: np.ndarray, why: str) -> None:
+        names = [self.market.symbols[i] for i in np.flatnonzero(which)[:3]]
+        count = int(which.sum())
+        more = f" and {count - len(names)} more" if count > len(names) else ""
+        self.notes.append(f"left out, {why}: {', '.join(names)}{more}")
+
+    @cached_property
+    def benchmark(self) -> np.ndarray | None:
+        """Weights of the benchmark, of the market's names; None without one."""
+        told = self._file.benchmark
+        if not told:
+            return None
+        if told == "equal":
+            return np.asarray(self.candidates / self.candidates.sum())
+        if told == "cap":
+            held = np.where(self.candidates, self._capitalisation(), 0.0)
+            return np.asarray(held / held.sum())
+        weights = laid_on(read_weights(self._folder / told), self.market.symbols, "benchmark")
+        if (unknown := (weights > 0) & ~self._risk_model.known).any():
+            self._note_left_out(unknown, "of the benchmark, as the risk model knows too little of them")
+            weights = np.where(unknown, 0.0, weights)
+        return np.asarray(weights / weights.sum())
+
+    def _capitalisation(self) -> np.ndarray:
+        day = self.market.day
+        panel = load_fields(self._data, ["cap"], start=day, end=day).panel
+        cap = panel.reindex(symbols=np.array(self.market.symbols))["cap"][-1]
+        if (unknown := self.candidates & ~(cap > 0)).any():
+            self._note_left_out(unknown, "of the benchmark, as their capitalisation is unknown")
+        if not (self.candidates & (cap > 0)).any():
+            raise InvalidRequest(
+                f"benchmark: no name of the universe has a capitalisation on {day}; use equal"
+            )
+        return np.asarray(np.nan_to_num(cap))
+
+    @cached_property
+    def everything(self) -> np.ndarray:
+        """Where all names stand that may be held, are held, or are in the benchmark."""
+        inside = self.candidates | (self.held > 0)
+        if self.benchmark is not None:
+            inside = inside | (self.benchmark > 0)
+        if (unknown := inside & ~self._risk_model.known).any():
+            names = ", ".join(np.array(self.market.symbols)[unknown][:5])
+            raise InvalidRequest(
+                f"holdings.file: the risk model {self._file.risk.model!r} knows too little of {names}; use the model "
+                "factor, or take them out of the list"
+            )
+        return np.flatnonzero(inside)
+
+    @cached_property
+    def _risk_model(self) -> RiskChoice:
+        return risk_model(self._data, self._factors, self._file.risk, self.market)
+
+    @cached_property
+    def whole_risk(self) -> RiskModel:
+        """The risk model of all names."""
+        made = self._risk_model.of(tuple(self.market.symbols[i] for i in self.everything))
+        self.notes += made.notes
+        return made
