@@ -9,13 +9,15 @@ demands, each of one of these forms, N being the number of names and w the weigh
     NameCount    number of names held <= most      needs whole numbers
     LeastSize    each w is 0 or at least `least`   needs whole numbers
 
-`breach(w)` of each says by how much weights break each row: zero or less where they keep it.
+`breach(w)` of each says by how much weights break each row: zero or less where they keep it. Divided by `scale` it
+is about the weight that would have to move, whatever the unit of the row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -49,6 +51,17 @@ class Rows:
         values = self.matrix @ weights
         return np.asarray(np.maximum(values - self.upper, self.lower - values))
 
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """How much a row changes with one weight, at most, shape (M,); 1 for an empty row."""
+        largest = np.zeros(len(self.lower))
+        np.maximum.at(largest, self._entries.row, np.abs(self._entries.data))
+        return np.where(largest > 0, largest, 1.0)
+
+    @cached_property
+    def _entries(self) -> sparse.coo_array:
+        return self.matrix.tocoo()
+
     def words(self, row: int) -> str:
         """Say what one row demands."""
         low, high = float(self.lower[row]), float(self.upper[row])
@@ -70,6 +83,11 @@ class Turnover:
         """By how much weights break it, shape (1,)."""
         return np.array([turnover(weights, self.current) - self.most])
 
+    @property
+    def scale(self) -> np.ndarray:
+        """1: a fraction of capital."""
+        return np.ones(1)
+
     def words(self, row: int = 0) -> str:
         """Say what is demanded."""
         del row
@@ -89,6 +107,11 @@ class RiskLimit:
         apart = weights if self.centre is None else weights - self.centre
         return np.array([np.sqrt(max(self.risk.variance(apart), 0.0)) - self.most])
 
+    @property
+    def scale(self) -> np.ndarray:
+        """What one weight moves: the root mean variance of a name."""
+        return np.array([np.sqrt(np.mean(self.risk.volatilities**2)) or 1.0])
+
     def words(self, row: int = 0) -> str:
         """Say what is demanded."""
         del row
@@ -106,6 +129,11 @@ class NameCount:
         """By how many names weights break it, shape (1,)."""
         return np.array([float(np.count_nonzero(np.abs(weights) > TINY) - self.most)])
 
+    @property
+    def scale(self) -> np.ndarray:
+        """1: a name."""
+        return np.ones(1)
+
     def words(self, row: int = 0) -> str:
         """Say what is demanded."""
         del row
@@ -121,6 +149,11 @@ class LeastSize:
     def breach(self, weights: np.ndarray) -> np.ndarray:
         """By how much each weight lies below its least size, shape (N,)."""
         return np.where(np.abs(weights) > TINY, self.least - weights, 0.0)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """1 each: fractions of capital."""
+        return np.ones(len(self.least))
 
     def words(self, row: int) -> str:
         """Say what is demanded of one name."""

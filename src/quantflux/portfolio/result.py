@@ -64,8 +64,7 @@ class Portfolio:
     parameters : mapping
         With which the method was called.
     status : str
-        "optimal", or "optimal_inaccurate" where a solver stopped short of its tolerance but all constraints hold;
-        "closed form" where no solver was needed.
+        "optimal", or "closed form" where no solver was needed.
     solver : str or None
         Which solver ran.
     fallback : str or None

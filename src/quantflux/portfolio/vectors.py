@@ -53,3 +53,10 @@ def _refuse(what: str, wrong: np.ndarray, values: np.ndarray, symbols: Sequence[
         names = ", ".join(f"{symbols[i]} ({values[i]:g})" for i in at[:5])
         more = f" and {len(at) - 5} more" if len(at) > 5 else ""
         raise InvalidRequest(f"{what} must be {valid}; not so for {names}{more}")
+
+
+def positive(what: str, value: float) -> float:
+    """Return a finite number above 0, or refuse it."""
+    if not 0 < value < math.inf:
+        raise InvalidRequest(f"{what} must be a number above 0, was {value}")
+    return float(value)

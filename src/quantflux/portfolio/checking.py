@@ -1,0 +1,102 @@
+"""Weights against what was demanded of them: checks, and cleaning that breaks nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantflux.portfolio.constraints import Budget
+from quantflux.portfolio.demands import TINY, LeastSize, NameCount, Rows
+from quantflux.portfolio.problem import Problem
+
+TOLERANCE = 1e-6
+"""How far a limit may be overstepped: what moving this much weight does (100 yuan of 100 million)."""
+
+_CUTOFFS = (1e-5, 1e-6, 1e-7, 1e-8)  # weights below are dust that an interior-point solver leaves
+_WHOLE = NameCount | LeastSize
+
+
+def breaches(problem: Problem, weights: np.ndarray, tolerance: float = TOLERANCE) -> list[str]:
+    """Say in words which constraints weights break by more than the tolerance, and by how much."""
+    broken = []
+    for constraint, demand in problem.demands:
+        amount = demand.breach(weights)
+        for row in np.flatnonzero(amount > tolerance * demand.scale):
+            broken.append(f"{constraint.name}: {demand.words(int(row))}, broken by {amount[row]:.3g}")
+    return broken
+
+
+def binding(problem: Problem, weights: np.ndarray, tolerance: float = 1e-5) -> tuple[str, ...]:
+    """Say at which limits weights stand, in words. Those that fix one name or the whole sum are left out."""
+    found = []
+    for constraint, demand in problem.demands:
+        if isinstance(constraint, Budget) or isinstance(demand, LeastSize):
+            continue
+        at = demand.breach(weights) > -tolerance * demand.scale
+        if isinstance(demand, Rows):
+            at &= np.diff(demand.matrix.indptr) > 1
+        found += [f"{constraint.name}: {demand.words(int(row))}" for row in np.flatnonzero(at)]
+    return tuple(found)
+
+
+def worst(problem: Problem, weights: np.ndarray, *, whole: bool = True) -> float:
+    """Return by how much the constraint broken most is broken, in weight; below 0 if all are kept with room.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether limits on the number of names and on least positions count.
+    """
+    return max(
+        float((demand.breach(weights) / demand.scale).max(initial=-np.inf))
+        for _, demand in problem.demands
+        if whole or not isinstance(demand, _WHOLE)
+    )
+
+
+def box(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and largest weight that constraints on single names leave to each, shapes (N,)."""
+    lower = np.full(len(problem.symbols), -np.inf)
+    upper = -lower
+    for _, demand in problem.demands:
+        if not isinstance(demand, Rows):
+            continue
+        single = np.flatnonzero(np.diff(demand.matrix.indptr) == 1)
+        first = demand.matrix.indptr[single]
+        name, value = demand.matrix.indices[first], demand.matrix.data[first]
+        ends = np.sort(np.stack([demand.lower[single], demand.upper[single]]) / value, axis=0)
+        np.maximum.at(lower, name, ends[0])
+        np.minimum.at(upper, name, ends[1])
+    return lower, upper
+
+
+def cleaned(problem: Problem, weights: np.ndarray) -> np.ndarray:
+    """Return weights without the dust that solvers leave, if that breaks nothing.
+
+    Weights are put into the bounds of their names; those below a cutoff become 0 and what they held goes to the names
+    that have room, in proportion. The largest cutoff is taken after which all constraints hold as well as before, or
+    within a tenth of the tolerance.
+    """
+    lower, upper = box(problem)
+    inside = np.clip(weights, lower, np.maximum(lower, upper))
+    enough = max(worst(problem, weights, whole=False), TOLERANCE / 10)
+    total = float(weights.sum())
+    for budget in problem.in_force:
+        if isinstance(budget, Budget):
+            total = min(max(total, budget.least), budget.most)
+    for cutoff in _CUTOFFS:
+        dust = (np.abs(inside) < cutoff) & (lower <= 0) & (upper >= 0)
+        swept = _restored(np.where(dust, 0.0, inside), total, lower, upper)
+        if worst(problem, swept, whole=False) <= enough:
+            return swept
+    return weights
+
+
+def _restored(weights: np.ndarray, total: float, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    # The sum as it was, by stretching the positions that have room to both sides.
+    room = (weights > lower + TINY) & (weights < upper - TINY) & (weights > TINY)
+    held = weights[room].sum()
+    if held <= 0:
+        return weights
+    stretched = weights.copy()
+    stretched[room] *= 1 + (total - weights.sum()) / held
+    return np.asarray(np.clip(stretched, lower, np.maximum(lower, upper)))
