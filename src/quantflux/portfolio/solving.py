@@ -30,9 +30,10 @@ from quantflux.portfolio.unknowns import Unknowns
 
 CHAINS: Mapping[str, tuple[str, ...]] = {
     "linear": ("HIGHS", "CLARABEL"),
+    "whole": ("HIGHS",),
     "convex": ("CLARABEL", "SCS"),
 }
-"""Which solvers are tried, in order, for linear problems and for all other convex ones."""
+"""Which solvers are tried, in order, for linear problems, those with whole numbers, and all other convex ones."""
 
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "CLARABEL": {
