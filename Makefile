@@ -36,6 +36,9 @@ bench-factors: $(STAMP) $(RIVALS)/.installed  ## the factor engine beside Qlib, 
 bench-backtest: $(STAMP) $(RIVALS)/.installed  ## the simulator beside vectorbt, backtrader, bt and Qlib
 	$(BIN)/python -m benchmarks.backtest --rivals-python $(RIVALS)/bin/python
 
+bench-portfolio: $(STAMP) $(RIVALS)/.installed  ## the optimiser beside skfolio alone and PyPortfolioOpt
+	$(BIN)/python -m benchmarks.portfolio --rivals-python $(RIVALS)/bin/python
+
 slow: $(STAMP)  ## the soak and full-size tests
 	$(BIN)/python -m pytest -m slow
 
