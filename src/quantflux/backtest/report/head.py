@@ -24,7 +24,8 @@ def header_of(study: Study, banner: Words | None) -> str:
     title = both(f"回测：{name}", f"Backtest: {name}")
     top = f'<div class="top"><div><h1>{title}</h1>{lead}</div>{tools()}</div>'
     shown = f'<div class="banner">{words(banner)}</div>' if banner is not None else ""
-    return f"{top}{shown}{verdict_box(study)}{cards(study)}"
+    cards = f'<div class="cards">{"".join(key_cards(study))}</div>'
+    return f"{top}{shown}{verdict_box(study)}{cards}"
 
 
 def verdict_box(study: Study) -> str:
@@ -36,8 +37,8 @@ def verdict_box(study: Study) -> str:
     )
 
 
-def cards(study: Study) -> str:
-    """Return the key numbers."""
+def key_cards(study: Study) -> list[str]:
+    """Return the key numbers as cards."""
     mine, beside = study.performance, study.comparison
     costs = costs_words(study.run.execution)
     made = [
@@ -54,9 +55,9 @@ def cards(study: Study) -> str:
             ),
             card(both("信息比率", "information ratio"), number(beside.information_ratio)),
         ]
-    made += [
+    return [
+        *made,
         card(both("夏普比率", "Sharpe ratio"), number(mine.sharpe)),
         card(both("最大回撤", "largest drawdown"), percent(-mine.max_drawdown)),
         card(both("年换手（单边）", "turnover a year, one side"), f"{number(study.turnover, 1)}×"),
     ]
-    return f'<div class="cards">{"".join(made)}</div>'

@@ -48,8 +48,8 @@ def _pair(*parts: str) -> str:
     return f'<div class="pair">{"".join(parts)}</div>'
 
 
-def result_section(study: Study) -> str:
-    """Return the curves and key numbers, beside the benchmarks."""
+def result_section(study: Study, lead: str = "") -> str:
+    """Return the curves and key numbers, beside the benchmarks, below what `lead` says of the strategy."""
     fall = _chart(both("回撤", "Drawdown"), "drawdown")
     if study.benchmarks:
         title = both("相对基准的累计超额", "Ahead of the benchmark, compounded")
@@ -62,6 +62,7 @@ def result_section(study: Study) -> str:
             "策略与基准" if study.benchmarks else "结果",
             "Strategy and benchmark" if study.benchmarks else "Result",
         ),
+        lead,
         place("equity"),
         curves,
         numbers,

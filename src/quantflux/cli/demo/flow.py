@@ -6,7 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from quantflux.backtest import Schedule, Study, Venue, combined_score, study
+from quantflux.backtest.arena import load_arena
+from quantflux.backtest.benchmarks import equal_weighted
+from quantflux.backtest.policies import Schedule, TopRanked, decision_rows
+from quantflux.backtest.scores import standardised, weighted
+from quantflux.backtest.study import Study, study
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
 from quantflux.cli.demo.stages import Stages
 from quantflux.core.errors import InvalidRequest
@@ -15,12 +19,15 @@ from quantflux.data.access import DataAccessLayer
 from quantflux.data.schema import DAILY_BASIC, MINUTE, MINUTE_LABELS, Dataset
 from quantflux.data.sources.synthetic import PLANTED
 from quantflux.expressions.program.program import Program
-from quantflux.factors import EvaluationPlan, Evaluator, FactorReport, Market, adjustment
+from quantflux.factors import EvaluationPlan, Evaluator, FactorReport, Market
 from quantflux.factors.choice import Choice, choose_factors, fields_for_choice
 from quantflux.factors.engine import FactorEngine
 from quantflux.factors.evaluation import TRADING_DAYS
 from quantflux.factors.market_data import MarketData, load_market
 from quantflux.rules import are_raw
+
+_SHARE = 0.2
+_LEAST_SCORED = 10
 
 
 def research(
@@ -46,7 +53,7 @@ def research(
     plan = EvaluationPlan()
     reports = _evaluate(loaded, plan, values, stages)
     with stages.stage("Backtest") as done:
-        found = _backtest(loaded.market, loaded.raw, values)
+        found = _backtest(data, loaded.market, values)
         done()
     with stages.stage("Look at minutes") as done:
         minutes = minute_view(data)
@@ -89,14 +96,21 @@ def _evaluate(
     return tuple(reports)
 
 
-def _backtest(market: Market, raw: Panel, values: Mapping[str, np.ndarray]) -> Study | None:
+def _backtest(data: DataAccessLayer, market: Market, values: Mapping[str, np.ndarray]) -> Study | None:
     """Return the backtest; None where no month ends with enough names scored."""
-    score = combined_score(values, market.chosen)
-    venue = Venue.of(market, adjustment(raw))
-    try:
-        return study(venue, score, market.chosen, schedule=Schedule.MONTHLY)
-    except InvalidRequest:
+    venue = load_arena(data).venue
+    ranks = [standardised(each, market.chosen, "rank") for each in values.values()]
+    # All factors count alike: weights fitted on the same history would flatter the result.
+    known = {"score": weighted(ranks, [1.0] * len(ranks)), "chosen": market.chosen.astype(np.float64)}
+    panel = Panel(market.panel.times, market.panel.symbols, known)
+    panel = panel.reindex(times=venue.times, symbols=venue.symbols)
+    rows = decision_rows(venue.times, Schedule.MONTHLY)
+    policy = TopRanked(panel["score"], rows, share=_SHARE, least=_LEAST_SCORED)
+    decided = policy.picked()[0]
+    if not len(decided):
         return None
+    market_run = equal_weighted(venue, panel["chosen"] == 1, decided)
+    return study(venue, policy, name="best fifth", benchmarks={"equal": market_run.equity})
 
 
 def _overview(data: DataAccessLayer, loaded: MarketData, folder: str, *, synthetic: bool) -> Overview:

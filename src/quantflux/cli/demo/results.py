@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantflux.backtest import Study
+from quantflux.backtest.study import Study
 from quantflux.data.sources.synthetic import PlantedAlpha
 from quantflux.factors import FactorReport, Market
 from quantflux.factors.choice import Choice

@@ -11,7 +11,9 @@ from rich.panel import Panel as Box
 from rich.table import Table
 from rich.text import Text
 
-from quantflux.backtest import Study
+from quantflux.backtest.execution import Rule
+from quantflux.backtest.report.texts import RULES
+from quantflux.backtest.study import Study
 from quantflux.cli.demo.results import Findings
 from quantflux.cli.demo.verdict import Verdict, verdict
 from quantflux.cli.output import add_row, table
@@ -113,7 +115,8 @@ def _truth(report: FactorReport, findings: Findings) -> Text:
 
 
 def _backtest(study: Study) -> Table:
-    mine, other, beside = study.performance, study.benchmark_performance, study.comparison
+    mine, benchmark = study.performance, study.benchmarks[0]
+    other, beside = benchmark.performance, benchmark.comparison
     made = table(
         "",
         "strategy",
@@ -129,11 +132,18 @@ def _backtest(study: Study) -> Table:
     add_row(made, "largest drawdown", f"{-mine.max_drawdown:.1%}", f"{-other.max_drawdown:.1%}")
     add_row(made, "excess return a year", _signed(f"{beside.excess_return:+.1%}", beside.excess_return), "")
     add_row(made, "information ratio", f"{beside.information_ratio:.2f}", "")
-    add_row(made, "months ahead", f"{beside.hit_rate:.0%}", "")
-    add_row(made, "turnover a year", f"{beside.turnover:.1f}x", "")
-    add_row(made, "costs took a year", f"{study.cost_effect:.2%}", "")
-    add_row(made, "limits and suspensions took a year", f"{study.barrier_effect:.2%}", "")
+    add_row(made, "months ahead", f"{beside.months_ahead:.0%}", "")
+    add_row(made, "turnover a year", f"{study.turnover:.1f}x", "")
+    for rule, cost in _largest_costs(study):
+        add_row(made, f"{RULES[rule].en} took a year", f"{cost:.2%}", "")
     return made
+
+
+def _largest_costs(study: Study) -> list[tuple[Rule, float]]:
+    """Return the rules that took most, at most three, the dearest first."""
+    rungs = () if study.ladder is None else study.ladder.rungs
+    dear = sorted(((rung.rule, rung.cost) for rung in rungs), key=lambda each: -each[1])
+    return [(rule, cost) for rule, cost in dear[:3] if cost >= 0.00005]
 
 
 def _signed(text: str, value: float) -> Text:

@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 
 import quantflux
+from quantflux.backtest.report.figures import named
+from quantflux.backtest.report.head import key_cards
+from quantflux.backtest.report.texts import CHART_WORDS as BACKTEST_WORDS
 from quantflux.cli.demo.report.data_sections import data_sections
 from quantflux.cli.demo.report.figures import figures_of, shared_dates
 from quantflux.cli.demo.report.judged import factor_sections
@@ -19,7 +22,7 @@ from quantflux.cli.demo.report.strategy import strategy_sections
 from quantflux.cli.demo.report.texts import CHART_WORDS
 from quantflux.cli.demo.results import Findings
 from quantflux.pages import Page, Words
-from quantflux.pages.markup import both, card, coloured, number, paragraph, percent, tools
+from quantflux.pages.markup import both, card, coloured, number, paragraph, tools
 
 
 def write_report(findings: Findings, path: Path) -> None:
@@ -35,9 +38,16 @@ def page_of(findings: Findings) -> Page:
         sections=strategy_sections(findings.study) + factor_sections(findings) + data_sections(findings),
         footer=_footer(findings),
         figures=figures_of(findings),
-        words=CHART_WORDS,
+        words=_words(findings),
         dates=shared_dates(findings),
     )
+
+
+def _words(findings: Findings) -> dict[str, Words]:
+    """Return the words of the charts, those of the backtest's among them."""
+    if findings.study is None:
+        return dict(CHART_WORDS)
+    return {**BACKTEST_WORDS, **named(findings.study), **CHART_WORDS}
 
 
 def _header(findings: Findings) -> str:
@@ -71,22 +81,7 @@ def _banner(findings: Findings) -> str:
 
 def _cards(findings: Findings) -> str:
     best = max(findings.reports, key=lambda report: abs(np.nan_to_num(report.tradable.rank_ic_mean)))
-    cards = []
-    if findings.study is not None:
-        mine, beside = findings.study.performance, findings.study.comparison
-        cards = [
-            card(
-                both("年化收益（扣费后）", "annual return after costs"),
-                coloured(percent(mine.annual_return, sign=True), mine.annual_return),
-            ),
-            card(
-                both("年化超额收益", "excess over the market a year"),
-                coloured(percent(beside.excess_return, sign=True), beside.excess_return),
-            ),
-            card(both("信息比率", "information ratio"), number(beside.information_ratio)),
-            card(both("夏普比率", "Sharpe ratio"), number(mine.sharpe)),
-            card(both("最大回撤", "largest drawdown"), percent(-mine.max_drawdown)),
-        ]
+    cards = [] if findings.study is None else key_cards(findings.study)
     cards.append(
         card(
             both("最强因子 RankIC", "RankIC of the strongest factor"),
@@ -100,14 +95,9 @@ def _footer(findings: Findings) -> str:
     timings = "，".join(f"{escape(title)} {seconds:.1f} s" for title, seconds in findings.seconds.items())
     return (
         paragraph(
-            "仅供研究与演示，不构成投资建议。历史表现不代表未来。回测假设：次日开盘价成交、无冲击成本、"
-            "分红按除权价再投资（不计红利税）、"
-            f"退市股按最后价格估值。quantflux {quantflux.__version__}。",
-            "For research and demonstration only; not investment advice. The past does not foretell the "
-            "future. The backtest "
-            "assumes fills at the next open without market impact, dividends reinvested at the ex-right "
-            "price free of tax, and "
-            f"delisted names at their last price. quantflux {quantflux.__version__}.",
+            f"仅供研究与演示，不构成投资建议。历史表现不代表未来。quantflux {quantflux.__version__}。",
+            "For research and demonstration only; not investment advice. The past does not foretell the future. "
+            f"quantflux {quantflux.__version__}.",
             "note",
         )
         + f'<p class="note">{timings}</p>'

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quantflux.backtest import Study, drawdown
+from quantflux.backtest.report.figures import dates_of as backtest_dates
+from quantflux.backtest.report.figures import figures_of as backtest_figures
+from quantflux.cli.demo.report.strategy import STRATEGY_FIGURES
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
 from quantflux.factors import FactorReport
 from quantflux.pages.charts import Figure, axis, date_axis, days, layout, line, numbers, rolling_mean
@@ -23,7 +25,8 @@ def figures_of(findings: Findings) -> dict[str, Figure]:
     for report in findings.reports:
         made[f"quantiles-{report.name}"] = _quantiles(report)
     if findings.study is not None:
-        made |= {"equity": _equity(findings.study), "costs": _costs(findings.study)}
+        drawn = backtest_figures(findings.study)
+        made |= {name: drawn[name] for name in STRATEGY_FIGURES}
     made |= {"breadth": _breadth(findings.overview), "events": _events(findings.overview)}
     if findings.minutes is not None:
         made |= {"profile": _profile(findings.minutes), "candles": _candles(findings.minutes)}
@@ -32,31 +35,8 @@ def figures_of(findings: Findings) -> dict[str, Figure]:
 
 def shared_dates(findings: Findings) -> dict[str, list[str]]:
     """Return the dates that charts name by `#key`."""
-    times = findings.overview.times
-    dates = {"thin": days(times[::_THIN])}
-    if findings.study is not None:
-        dates["since"] = days(times[findings.study.run.first :])
-    return dates
-
-
-def _equity(study: Study) -> Figure:
-    since = study.run.first
-    mine, other = study.run.equity[since:], study.benchmark.equity[since:]
-    data = [
-        line("#since", numbers(other / other[0]), "@benchmark", "$muted"),
-        line("#since", numbers(mine / mine[0]), "@strategy", "$accent", line={"width": 2.2}),
-    ]
-    for equity, name, colour in ((other, "@benchmark", "$muted"), (mine, "@strategy", "$accent")):
-        under = line("#since", numbers(100 * drawdown(equity), 2), name, colour, line={"width": 1})
-        data.append(under | {"yaxis": "y2", "showlegend": False, "hovertemplate": "%{y:.1f} %"})
-    data[-1] |= {"fill": "tozeroy", "fillcolor": "$accent_soft"}
-    shown = layout(
-        430,
-        yaxis=axis("@net_value", domain=[0.33, 1]),
-        yaxis2=axis("@drawdown", domain=[0, 0.25], ticksuffix=" %"),
-        xaxis=date_axis(anchor="y2", nticks=7),
-    )
-    return {"data": data, "layout": shown}
+    own = {"thin": days(findings.overview.times[::_THIN])}
+    return own if findings.study is None else own | backtest_dates(findings.study)
 
 
 def _quantiles(report: FactorReport) -> Figure:
@@ -105,30 +85,6 @@ def _decay(reports: Sequence[FactorReport]) -> Figure:
         for report, colour in zip(reports, _FACTOR_COLOURS, strict=False)
     ]
     shown = layout(380, xaxis=axis("@horizon_days", type="category"), yaxis=axis("@rank_ic", zerolinewidth=2))
-    return {"data": data, "layout": shown}
-
-
-def _costs(study: Study) -> Figure:
-    fills, times = study.run.fills, study.run.times
-    years = times.astype("datetime64[Y]")
-    each = np.unique(years[study.run.first :])
-    year_of = years[fills.row] if len(fills) else np.zeros(0, dtype=years.dtype)
-    kinds = (
-        ("commission", fills.commission, "$c1"),
-        ("stamp_duty", fills.stamp_duty, "$c2"),
-        ("transfer_fee", fills.transfer_fee, "$c4"),
-    )
-    data = [
-        {
-            "type": "bar",
-            "x": [str(year) for year in each],
-            "y": numbers([float(paid[year_of == year].sum()) / 1e4 for year in each], 2),
-            "name": f"@{kind}",
-            "marker": {"color": colour},
-        }
-        for kind, paid, colour in kinds
-    ]
-    shown = layout(300, barmode="stack", xaxis=axis(type="category"), yaxis=axis("@ten_thousand"))
     return {"data": data, "layout": shown}
 
 

@@ -78,19 +78,11 @@ NOTES: Mapping[str, Words] = MappingProxyType(
 )
 
 _CHART_WORDS = {
-    "strategy": Words("策略（前 20%，扣费后）", "Strategy (top 20 %, after costs)"),
-    "benchmark": Words("等权全市场", "Equal-weighted market"),
-    "drawdown": Words("回撤", "Drawdown"),
-    "net_value": Words("净值", "Net value"),
     "lowest": Words("最低 20%", "lowest 20 %"),
     "highest": Words("最高 20%", "highest 20 %"),
     "quantile": Words("第", "Q"),
     "horizon_days": Words("持有天数", "days held"),
     "rank_ic": Words("RankIC", "RankIC"),
-    "commission": Words("佣金", "commission"),
-    "stamp_duty": Words("印花税", "stamp duty"),
-    "transfer_fee": Words("过户费", "transfer fee"),
-    "ten_thousand": Words("万元", "10,000 yuan"),
     "traded": Words("有成交的股票", "names traded"),
     "suspended": Words("停牌", "suspended"),
     "opened_up": Words("涨停开盘", "opened limit-up"),
