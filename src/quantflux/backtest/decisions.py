@@ -61,10 +61,11 @@ class Decisions:
             raise InvalidRequest("decisions must be in order of time, one a row")
         if len(self.columns) and (np.isinf(self.values).any() or self.columns.min() < 0):
             raise InvalidRequest("decisions name columns from 0 and finite numbers")
-        weighs = np.repeat(self.kinds != Kind.ORDERS, np.diff(self.offsets))
-        if np.any(self.values[weighs] < 0):
+        kinds = np.repeat(self.kinds, np.diff(self.offsets))
+        if np.any(self.values[kinds != Kind.ORDERS] < 0):
             raise InvalidRequest("weights must be 0 or more: nothing is sold short")
-        self._refuse_credit(np.where(weighs, np.nan_to_num(self.values), 0.0))
+        # Signals may ask for more than there is room for: cash and `most` decide which positions are opened.
+        self._refuse_credit(np.where(kinds == Kind.REPLACE, np.nan_to_num(self.values), 0.0))
 
     def _refuse_credit(self, weights: np.ndarray) -> None:
         total = np.concatenate(([0.0], np.cumsum(weights)))[self.offsets]
