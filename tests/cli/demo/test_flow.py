@@ -26,6 +26,9 @@ def test_everything_is_found(findings: Findings) -> None:
 
     assert names == ["reversal_20", "momentum_12_1", "volatility_20", "low_turnover", "size", "value"]
     assert findings.study is not None
+    assert [benchmark.name for benchmark in findings.study.benchmarks] == ["equal"]
+    assert findings.study.ladder is not None
+    assert findings.study.run.dividends.sum() > 0
     assert set(findings.planted) == {"reversal_20", "momentum_12_1", "low_turnover", "value"}
     assert findings.reports[0].tradable.rank_ic_mean > 0.03  # the strongest alpha that was planted
     assert findings.notes == ("short_history",)

@@ -32,14 +32,15 @@ def test_every_chart_has_its_place(page: Reader, data: dict[str, Any]) -> None:
 
     assert places == set(data["figures"])
     assert len(page.ids) == len(set(page.ids))
-    assert {"equity", "costs", "rolling", "decay", "profile", "candles"} < places
+    assert {"equity", "excess", "ladder", "costs", "rolling", "decay", "profile", "candles"} < places
     assert sum(place.startswith("quantiles-") for place in places) == 6
 
 
 def test_every_chart_draws_numbers(data: dict[str, Any]) -> None:
     for name, figure in data["figures"].items():
         for trace in figure["data"]:
-            drawn = [v for v in trace.get("y", trace.get("close", [])) if v is not None]
+            across = "x" if trace.get("orientation") == "h" else "y"
+            drawn = [v for v in trace.get(across, trace.get("close", [])) if v is not None]
             assert drawn, (name, trace.get("name"))
             if isinstance(trace["x"], str):
                 assert len(data["dates"][trace["x"][1:]]) == len(trace["y"])

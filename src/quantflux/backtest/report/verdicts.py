@@ -103,14 +103,14 @@ def probability(value: float) -> str:
 
     Examples
     --------
-    >>> probability(0.9997), probability(0.874), probability(0.0002)
-    ('> 99.9%', '87.4%', '< 0.1%')
+    >>> probability(0.9997).split(), probability(0.874)
+    (['>', '99.9%'], '87.4%')
     """
     if math.isnan(value):
         return DASH
     if value > 0.999:
-        return "> 99.9%"
-    return "< 0.1%" if value < 0.001 else percent(value)
+        return ">\N{NO-BREAK SPACE}99.9%"
+    return "<\N{NO-BREAK SPACE}0.1%" if value < 0.001 else percent(value)
 
 
 def rule_cost(rule: Rule, cost: float) -> Words:
