@@ -98,7 +98,7 @@ def optimise(
         return
     print_statistics(proposal)
     print_proposal(proposal, top)
-    print_binding(proposal.portfolio.binding)
+    print_binding(proposal.binding)
     _print_notes(proposal)
 
 
@@ -122,7 +122,7 @@ def explain(
         with _working("pricing limits"):
             priced = service.prices(proposal)
     print_statistics(proposal)
-    print_binding(proposal.portfolio.binding, priced)
+    print_binding(proposal.binding, priced)
     print_risk(proposal, top)
     _print_notes(proposal)
 

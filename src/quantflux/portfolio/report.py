@@ -122,7 +122,7 @@ def _holdings(proposal: Proposal) -> str:
 
 
 def _limits(proposal: Proposal) -> str:
-    binding = proposal.portfolio.binding
+    binding = proposal.binding
     if not binding:
         return section(both("约束", "Limits"), paragraph("没有起作用的约束。", "No limit binds."))
     listed = "".join(f"<li>{escape(words)}</li>" for words in binding)

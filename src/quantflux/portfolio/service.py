@@ -12,7 +12,7 @@ import numpy as np
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.engine import FactorEngine
 from quantflux.portfolio.decomposition import RiskSplit, split_risk
-from quantflux.portfolio.doctor import Diagnosis, Price, diagnose, prices
+from quantflux.portfolio.doctor import Diagnosis, Price, binding_limits, diagnose, prices
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.portfolio_file import PortfolioFile
 from quantflux.portfolio.preparation import Case, prepare
@@ -44,6 +44,11 @@ class Proposal:
     orders: RebalanceList
 
     @cached_property
+    def binding(self) -> tuple[str, ...]:
+        """The limits at which the weights stand, in words."""
+        return binding_limits(self.case.problem, self.portfolio.weights)
+
+    @cached_property
     def risk(self) -> RiskSplit | None:
         """Where the risk comes from; None without a risk model."""
         risk = self.case.problem.risk
@@ -68,6 +73,7 @@ class Proposal:
             "date": self.case.day.isoformat(),
             "value": round(self.case.value, 2),
             "portfolio": self.portfolio.to_dict(),
+            "limits": list(self.binding),
             "lots": [
                 {
                     "symbol": lots.symbols[i],

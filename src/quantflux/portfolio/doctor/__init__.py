@@ -7,6 +7,6 @@ says what binding limits cost.
 
 from quantflux.portfolio.doctor.conflicts import Clash, Conflict, Remedy
 from quantflux.portfolio.doctor.diagnosis import Diagnosis, diagnose
-from quantflux.portfolio.doctor.prices import Price, prices
+from quantflux.portfolio.doctor.prices import Price, binding_limits, prices
 
-__all__ = ["Clash", "Conflict", "Diagnosis", "Price", "Remedy", "diagnose", "prices"]
+__all__ = ["Clash", "Conflict", "Diagnosis", "Price", "Remedy", "binding_limits", "diagnose", "prices"]

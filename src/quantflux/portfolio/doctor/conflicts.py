@@ -25,7 +25,7 @@ from quantflux.portfolio.doctor.elastic import ENOUGH, Relaxed, relax
 from quantflux.portfolio.doctor.limits import Limit
 from quantflux.portfolio.problem import Problem
 
-_MOST_CONFLICTS = 5
+_MOST_CONFLICTS = 4
 _PRESSING = 1e-6  # of the largest pressure
 
 
@@ -72,7 +72,8 @@ class Conflict:
     ----------
     clashes : tuple of Clash
     remedies : tuple of Remedy
-        Each alone settles it, the smallest first. Empty if no single change does.
+        Each alone settles it, the smallest first: with all other limits kept, or, where that is no way because of
+        further conflicts, with those of this conflict.
     """
 
     clashes: tuple[Clash, ...]
@@ -131,7 +132,7 @@ def _demands_of(constraint: Constraint, problem: Problem) -> list[tuple[Constrai
 
 
 def conflicts_of(problem: Problem, limits: Sequence[Limit], total: Relaxed) -> Iterator[Conflict]:
-    """Yield the conflicts that matter to what has to change, five at most.
+    """Yield the conflicts that matter to what has to change, four at most.
 
     Parameters
     ----------
@@ -147,16 +148,15 @@ def conflicts_of(problem: Problem, limits: Sequence[Limit], total: Relaxed) -> I
             continue
         seen.add(frozenset(found))
         gone = [i for i in found if i in loosened] or [i for i in found if not limits[i].hard][:1]
-        alone = not _clash(problem, [limits[i] for i in sorted(left.difference(gone))])
-        kept = list(range(len(limits))) if alone else found
-        remedies = {i: remedy for i in found if (remedy := _remedy(problem, limits, i, kept)) is not None}
+        settled = _remedies(problem, limits, found, sorted(left))
+        remedies = settled or _remedies(problem, limits, found, found)
         yield Conflict(
             tuple(_clashes(problem, [limits[i] for i in found])),
             tuple(sorted(remedies.values(), key=lambda remedy: remedy.amount)),
         )
         waiting.append(left.difference(gone))
         # What cannot settle it alone leaves another conflict behind.
-        waiting += [left - {i} for i in found if i not in remedies and not limits[i].hard]
+        waiting += [left - {i} for i in found if i not in settled and not limits[i].hard]
 
 
 def _clash(problem: Problem, limits: Sequence[Limit]) -> Relaxed | None:
@@ -199,6 +199,13 @@ def _clashes(problem: Problem, members: Sequence[Limit]) -> Iterator[Clash]:
             pressure = clash.pressure[place]
             involved = pressure > _PRESSING * max(float(pressure.max(initial=0.0)), 1e-300)
         yield Clash(limit.constraint.name, limit.words(involved))
+
+
+def _remedies(
+    problem: Problem, limits: Sequence[Limit], members: Sequence[int], kept: Sequence[int]
+) -> dict[int, Remedy]:
+    found = {i: _remedy(problem, limits, i, kept) for i in members}
+    return {i: remedy for i, remedy in found.items() if remedy is not None}
 
 
 def _remedy(problem: Problem, limits: Sequence[Limit], place: int, kept: Sequence[int]) -> Remedy | None:

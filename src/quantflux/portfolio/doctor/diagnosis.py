@@ -58,10 +58,10 @@ class Diagnosis:
             lines.append(f"these limits cannot hold together{which}:")
             lines += [f"  - {clash}" for clash in conflict.clashes]
             if conflict.remedies:
-                lines.append("any one of these changes settles it:")
+                lines.append("any one of these changes settles that:")
                 lines += [f"  * {remedy}" for remedy in conflict.remedies]
             else:
-                lines.append("no single change settles it")
+                lines.append("no single change settles that")
         lines.append("the least that has to change in all:")
         lines += [f"  > {change}" for change in self.changes]
         lines.append(
@@ -99,7 +99,7 @@ def diagnose(problem: Problem) -> Diagnosis:
     these limits cannot hold together:
       - budget: sum of weights at least 100 %
       - bounds: every weight at most 20 %
-    any one of these changes settles it:
+    any one of these changes settles that:
       * bounds: let single weights go up to 33.34 % (was 20 %)
       * budget: let sum of weights go down to 60 % (was 100 %)
     the least that has to change in all:

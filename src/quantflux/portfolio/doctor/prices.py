@@ -98,6 +98,17 @@ def prices(problem: Problem, portfolio: Portfolio, *, most: int = 20) -> tuple[P
     return tuple(found)
 
 
+def binding_limits(problem: Problem, weights: np.ndarray) -> tuple[str, ...]:
+    """Say at which limits weights stand, in words; those that are never loosened, and exact ones, are left out."""
+    told = []
+    for limit in limits_of(problem):
+        rows = _binding(limit, weights)
+        if rows is not None and not (limit.below and limit.above):
+            count = f" ({int(rows.sum())} names)" if len(rows) > 1 else ""
+            told.append(f"{limit.constraint.name}: {limit.words(rows)}{count}")
+    return tuple(told)
+
+
 def _binding(limit: Limit, weights: np.ndarray) -> np.ndarray | None:
     """Return which rows of a limit bind; None if it does not, or is never loosened."""
     if limit.hard or isinstance(limit.constraint, Budget) or isinstance(limit.demand, LeastSize):
