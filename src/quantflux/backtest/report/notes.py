@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from quantflux.backtest.execution import Execution, Rule
 from quantflux.backtest.report.texts import FILLS, RULES
 from quantflux.backtest.study import Study
@@ -25,7 +27,7 @@ def notes_of(study: Study) -> list[Words]:
             f"Data from {str(run.times[0])[:10]} to {str(run.times[-1])[:10]}, {len(run.symbols):,} names; the first "
             f"decision was taken on {study.times[0]}, what lies before only served to compute signals.",
         ),
-        _filled(execution),
+        _filled(execution, daily=np.datetime_data(run.times.dtype)[0] == "D"),
         *_rules(execution),
         _dividends(execution),
         Words(
@@ -42,7 +44,7 @@ def notes_of(study: Study) -> list[Words]:
     ]
 
 
-def _filled(execution: Execution) -> Words:
+def _filled(execution: Execution, *, daily: bool) -> Words:
     fill = FILLS[execution.fill]
     slipped = execution.has(Rule.SLIPPAGE)
     points = f"{1e4 * execution.slippage:g}" if slipped else "0"
@@ -57,12 +59,13 @@ def _filled(execution: Execution) -> Words:
     if execution.has(Rule.VOLUME):
         share = percent(execution.participation, 0)
         cap_zh, cap_en = (
-            f"；成交不超过当期成交量的 {share}",
-            f"; at most {share} of the volume of the row is taken",
+            f"；成交不超过当时成交量的 {share}",
+            f"; at most {share} of the volume is taken",
         )
+    bar = Words("次日", "the next day") if daily else Words("下一根 K 线", "the next bar")
     return Words(
-        f"收盘后决策，下一期按{fill.zh}成交，滑点 {points} 个基点{more_zh}{cap_zh}。",
-        f"Decided after a close, filled on the next row at {fill.en}, with a slippage of {points} basis points"
+        f"收盘后决策，{bar.zh}按{fill.zh}成交，滑点 {points} 个基点{more_zh}{cap_zh}。",
+        f"Decided after a close, filled on {bar.en} at {fill.en}, with a slippage of {points} basis points"
         f"{more_en}{cap_en}.",
     )
 
