@@ -247,9 +247,12 @@ class Constant(Node):
 
     def __new__(cls, value: float) -> Self:
         """Return the node of a number."""
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond the largest float
+            number = math.inf
         if not math.isfinite(number):
-            raise InvalidRequest(f"a number in an expression must be finite, was {value!r}")
+            raise InvalidRequest(f"a number in an expression must be finite, was {value!r:.60}")
         return cls.interned((), (number + 0.0,))  # -0.0 becomes 0.0
 
     @property
