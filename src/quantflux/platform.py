@@ -136,7 +136,7 @@ class Platform:
             self.factors.registry,
             self.settings.data_dir / "backtests",
             self.clock,
-            max_bytes=self.settings.factors.max_memory_bytes,
+            max_memory=self.settings.factors.max_memory_bytes,
         )
 
     @cached_property

@@ -15,7 +15,7 @@ from quantflux.expressions.labels import horizon_of
 from quantflux.expressions.nodes import OPERATORS, Field, Node
 from quantflux.expressions.program.flow import ArraySink, PanelSource
 from quantflux.expressions.program.program import Program
-from quantflux.expressions.program.quote import quote
+from quantflux.expressions.program.quote import left_of, quote
 from quantflux.expressions.program.run import run
 from quantflux.expressions.text import to_text
 from quantflux.factors.fields import catalogue, load_fields
@@ -85,7 +85,7 @@ def values_of(
     arena: Arena,
     *,
     hooks: Hooks | None = None,
-    max_bytes: int | None = None,
+    max_memory: int | None = None,
 ) -> tuple[dict[str, np.ndarray], Mapping[str, int]]:
     """Return the values of formulas on the arena, and the versions of the datasets they were made of.
 
@@ -106,7 +106,7 @@ def values_of(
     loaded = load_fields(data, program.fields, end=venue.times[-1].item())
     rows, columns = loaded.panel.shape
     held = len(formulas) * rows * columns * 8
-    cut = quote(program, rows, columns, max_bytes=max_bytes, held_bytes=held)
+    cut = quote(program, rows, columns, max_bytes=left_of(max_memory), held_bytes=held)
     told.quoted(cut)
     program.compile(told.compiled)
     sink = ArraySink(len(formulas), loaded.panel.shape, np.float64)

@@ -88,14 +88,14 @@ class Preparation:
     ----------
     data : DataAccessLayer
     registry : FactorRegistry
-    max_bytes : int, optional
-        Most memory that computing formulas may take.
+    max_memory : int, optional
+        Most bytes that the process may hold while it computes formulas.
     """
 
     def __init__(
-        self, data: DataAccessLayer, registry: FactorRegistry, *, max_bytes: int | None = None
+        self, data: DataAccessLayer, registry: FactorRegistry, *, max_memory: int | None = None
     ) -> None:
-        self._data, self._registry, self._max_bytes = data, registry, max_bytes
+        self._data, self._registry, self._max_memory = data, registry, max_memory
         self._grounds: dict[Span, _Ground] = {}
         self._meanings: dict[str, Formula] = {}
 
@@ -146,7 +146,7 @@ class Preparation:
     def _compute(self, ground: _Ground, wanted: Sequence[Formula], hooks: Hooks) -> None:
         missing = {each.node.digest: each for each in wanted if each.node.digest not in ground.values}
         values, versions = values_of(
-            self._data, missing, ground.arena, hooks=hooks, max_bytes=self._max_bytes
+            self._data, missing, ground.arena, hooks=hooks, max_memory=self._max_memory
         )
         ground.values |= values
         ground.versions |= versions

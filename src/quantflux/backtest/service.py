@@ -64,8 +64,8 @@ class Backtester:
     folder : Path
         Where the ledger of trials is kept, and the arrays of a sweep while it runs.
     clock : Clock
-    max_bytes : int, optional
-        Most memory that computing factors may take.
+    max_memory : int, optional
+        Most bytes that the process may hold while it computes factors.
 
     Examples
     --------
@@ -84,10 +84,10 @@ class Backtester:
         folder: Path,
         clock: Clock,
         *,
-        max_bytes: int | None = None,
+        max_memory: int | None = None,
     ) -> None:
         self.folder = folder
-        self._data, self._registry, self._clock, self._max_bytes = data, registry, clock, max_bytes
+        self._data, self._registry, self._clock, self._max_memory = data, registry, clock, max_memory
         self._ledger = TrialLedger(folder / "trials.db")
 
     def trials(self) -> int:
@@ -185,7 +185,7 @@ class Backtester:
         return compared(record, again.record)
 
     def _preparation(self) -> Preparation:
-        return Preparation(self._data, self._registry, max_bytes=self._max_bytes)
+        return Preparation(self._data, self._registry, max_memory=self._max_memory)
 
     def _carried_out(self, prepared: Prepared, trials: Trials, *, ladder: bool) -> Backtest:
         run_file, venue = prepared.run, prepared.arena.venue

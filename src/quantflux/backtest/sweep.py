@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan, nan
@@ -35,9 +36,14 @@ from quantflux.backtest.plans import execution_of, plan_of
 from quantflux.backtest.preparation import Prepared
 from quantflux.backtest.sharing import ArrayFolder, unpack
 from quantflux.backtest.simulator import simulate
-from quantflux.backtest.workers import run_tasks
+from quantflux.backtest.workers import Outcome, outcome_of, run_tasks
 from quantflux.core.errors import InvalidRequest
 from quantflux.factors.evaluation import TRADING_DAYS
+
+Progress = Callable[[int, int], None]
+
+_ALONE = 3.0
+"""Seconds of work that are not worth another process."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +108,9 @@ class Sweep:
     results : tuple of SetResult
         The highest Sharpe ratio first, then those that failed; equal ones in the order of the sweep.
     shared_bytes : int
-        Of the arrays that all processes read, held once.
+        Of the arrays that processes share, held once; 0 where everything ran in one.
     process_bytes : int
-        Most that one process held of its own; 0 where everything ran in one process.
+        Most that a process held of its own.
     processes : int
     """
 
@@ -133,7 +139,7 @@ def run_sweep(
     *,
     processes: int | None = None,
     folder: Path | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sweep:
     """Run parameter sets.
@@ -145,7 +151,8 @@ def run_sweep(
     prepared : sequence of Prepared
         The same, with what each needs.
     processes : int, optional
-        As many as there are processors unless given; 1 runs everything in this process.
+        How many at most; 1 runs everything in this process. Unless given, what takes more than three seconds in this
+        one is left to as many as there are processors: starting them takes about as long.
     folder : Path, optional
         Where the arrays are put for as long as it runs; that of the system unless given.
     progress : callable
@@ -158,27 +165,24 @@ def run_sweep(
     Sweep
         The same whatever the number of processes.
     """
-    count = min(os.cpu_count() or 1 if processes is None else processes, len(sets))
-    if count < 1:
-        raise InvalidRequest(f"a sweep needs a set and a process at least, had {len(sets)} and {processes}")
-    shared_bytes = 0
-    if count == 1:
-        outcomes = run_tasks(prepared, _measuring, None, processes=1, progress=progress, cancelled=cancelled)
-    else:
-        with tempfile.TemporaryDirectory(prefix="sweep-", dir=folder) as place:
-            arrays = ArrayFolder(Path(place))
-            # An arena travels once to each process and not with each set: its small arrays add up.
-            arenas = {id(each.arena): arrays.pack(each.arena) for each in prepared}
-            tasks = [(id(each.arena), arrays.pack(_without_arena(each))) for each in prepared]
-            shared_bytes = arrays.bytes
-            outcomes = run_tasks(
-                tasks,
-                _measuring_mapped,
-                (place, arenas),
-                processes=count,
-                progress=progress,
-                cancelled=cancelled,
-            )
+    if not sets or (processes is not None and processes < 1):
+        raise InvalidRequest(
+            f"a sweep needs a set and a process, had {len(sets)} sets and {processes} processes"
+        )
+    progress(0, len(sets))
+    outcomes = _alone(prepared, processes, progress, cancelled)
+    done, shared_bytes, count = len(outcomes), 0, 1
+    if done < len(sets) and not cancelled():
+        count = min(processes or os.cpu_count() or 1, len(sets) - done)
+        rest, shared_bytes = _together(
+            prepared[done:],
+            count,
+            folder,
+            lambda ready, _: progress(done + ready, len(sets)),
+            cancelled,
+        )
+        outcomes += rest
+    outcomes += [None] * (len(sets) - len(outcomes))
     found = [
         SetResult(each.number, dict(each.values), None, "not run")
         if outcome is None
@@ -186,21 +190,44 @@ def run_sweep(
         for each, outcome in zip(sets, outcomes, strict=True)
     ]
     held = [each.measured.bytes for each in found if each.measured is not None]
-    return Sweep(
-        name=name,
-        keys=tuple(sets[0].values),
-        results=_ranked(found),
-        shared_bytes=shared_bytes,
-        process_bytes=max(held, default=0) if count > 1 else 0,
-        processes=count,
-    )
+    return Sweep(name, tuple(sets[0].values), _ranked(found), shared_bytes, max(held, default=0), count)
 
 
-def _measuring(_: Any) -> Callable[[Prepared], Measured]:
-    return measure
+def _alone(
+    prepared: Sequence[Prepared], processes: int | None, progress: Progress, cancelled: Callable[[], bool]
+) -> list[Outcome | None]:
+    """Measure the first sets in this process: all, or those of three seconds, or none if several are asked for."""
+    outcomes: list[Outcome | None] = []
+    begun = time.monotonic()
+    for each in prepared:
+        enough = processes is not None or time.monotonic() - begun > _ALONE
+        if cancelled() or (enough and processes != 1):
+            break
+        outcomes.append(outcome_of(measure, each))
+        progress(len(outcomes), len(prepared))
+    return outcomes
 
 
-def _measuring_mapped(shared: tuple[str, Mapping[int, bytes]]) -> Callable[[tuple[int, bytes]], Measured]:
+def _together(
+    prepared: Sequence[Prepared],
+    count: int,
+    folder: Path | None,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> tuple[list[Outcome | None], int]:
+    """Measure sets in processes, and return the bytes of the arrays that these share as well."""
+    with tempfile.TemporaryDirectory(prefix="sweep-", dir=folder) as place:
+        arrays = ArrayFolder(Path(place))
+        # An arena travels once to each process and not with each set: its small arrays add up.
+        arenas = {id(each.arena): arrays.pack(each.arena) for each in prepared}
+        tasks = [(id(each.arena), arrays.pack(_without_arena(each))) for each in prepared]
+        outcomes = run_tasks(
+            tasks, _measuring, (place, arenas), processes=count, progress=progress, cancelled=cancelled
+        )
+        return outcomes, arrays.bytes
+
+
+def _measuring(shared: tuple[str, Mapping[int, bytes]]) -> Callable[[tuple[int, bytes]], Measured]:
     """Open the arenas in a process of its own, and return what measures a set there."""
     place, packed = Path(shared[0]), shared[1]
     arenas: dict[int, Arena] = {}

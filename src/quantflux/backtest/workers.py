@@ -87,7 +87,7 @@ def run_tasks(
 def _alone(tasks: Sequence[Any], open_work: OpenWork, shared: Any) -> Steps:
     work = open_work(shared)
     for number, task in enumerate(tasks):
-        yield number, _outcome(work, task)
+        yield number, outcome_of(work, task)
 
 
 def _together(tasks: Sequence[Any], open_work: OpenWork, shared: Any, count: int) -> Steps:
@@ -168,10 +168,11 @@ def _serve(connection: Connection, packed: bytes) -> None:
             task = connection.recv()
         except EOFError:
             return
-        connection.send(_outcome(work, task))
+        connection.send(outcome_of(work, task))
 
 
-def _outcome(work: Callable[[Any], Any], task: Any) -> Outcome:
+def outcome_of(work: Callable[[Any], Any], task: Any) -> Outcome:
+    """Do a task, and return what became of it, whatever it raised."""
     try:
         return Outcome(work(task))
     except Exception as error:  # noqa: BLE001 - a policy of somebody's own may raise anything

@@ -144,8 +144,9 @@ def print_sweep(sweep: Sweep, most: int) -> None:
     from quantflux.backtest.grid import written
     from quantflux.backtest.sweep_output import figures_of
 
-    right = ("Sharpe", "not by chance", "annual return", "volatility", "drawdown", "turnover", "costs")
-    made = table("set", *sweep.keys, *right, right=("set", *right))
+    right = ("Sharpe", "not by chance", "annual", "volatility", "drawdown", "turnover", "costs")
+    keys = _shortened(sweep.keys)
+    made = table("set", *keys, *right, right=("set", *keys, *right))
     for each in sweep.done[:most]:
         told = figures_of(each)
         add_row(
@@ -171,6 +172,18 @@ def print_sweep(sweep: Sweep, most: int) -> None:
         f"{counted(sweep.processes, 'process').replace('processs', 'processes')}{_memory(sweep)}; not by chance: "
         "given that the best of them all was picked"
     )
+
+
+def _shortened(keys: Sequence[str]) -> list[str]:
+    """Return keys without the tables around them, where what is left says which is meant.
+
+    Examples
+    --------
+    >>> _shortened(["policy.top", "score.factors.1.weight", "score.factors.2.weight"])
+    ['top', 'score.factors.1.weight', 'score.factors.2.weight']
+    """
+    last = [key.rpartition(".")[2] for key in keys]
+    return [short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)]
 
 
 def _memory(sweep: Sweep) -> str:
