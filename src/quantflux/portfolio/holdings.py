@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def laid_on(values: dict[str, float], symbols: Sequence[str], source: str) -> np
 def _by_symbol(path: Path, column: str, read: Column) -> dict[str, float]:
     found = read_list(path, {"symbol": a_symbol, column: read})
     symbols = found["symbol"]
-    twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+    twice = sorted(symbol for symbol, count in Counter(symbols).items() if count > 1)
     if twice:
         raise InvalidRequest(f"{path}: {', '.join(twice[:5])} stands there more than once")
     return dict(zip(symbols, found[column], strict=True))

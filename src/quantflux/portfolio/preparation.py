@@ -328,7 +328,7 @@ class _Preparation:
         factors = self.risk.factors
         if not factors:
             raise InvalidRequest(
-                f"constraints.exposures: the risk model {self._file.risk.model!r} has no factors; use factor"
+                f"constraints.exposures: the risk model {self._file.risk.model!r} has no factors; use factor or statistical"
             )
         single = told.least is None and told.most is None
         known = [factor for factor in factors if factor in told.limits] if single else list(factors)

@@ -97,8 +97,6 @@ def _header(proposal: Proposal) -> str:
 def _holdings(proposal: Proposal) -> str:
     head = [
         both("代码", "symbol"),
-        both("名称", "name"),
-        both("行业", "industry"),
         both("权重", "weight"),
         both("价格", "price"),
         both("原持股", "held"),
@@ -107,9 +105,7 @@ def _holdings(proposal: Proposal) -> str:
     ]
     rows = [
         [
-            escape(row["symbol"]),
-            escape(row["name"]),
-            escape(row["industry"] or ""),
+            _named(row["symbol"], " · ".join(part for part in (row["name"], row["industry"]) if part)),
             percent(row["weight"], 2),
             number(_NAN if row["price"] is None else row["price"]),
             number(row["held"], 0),
@@ -118,7 +114,18 @@ def _holdings(proposal: Proposal) -> str:
         ]
         for row in proposal.to_dict()["lots"]
     ]
-    return section(both("持仓", "Holdings"), place("weights"), place("industries"), table(head, rows))
+    charts = _chart("weights", "最大权重", "Largest weights")
+    if any(proposal.case.industries):
+        charts += _chart("industries", "行业权重", "Weights of industries")
+    return section(both("持仓", "Holdings"), charts, table(head, rows))
+
+
+def _chart(figure: str, zh: str, en: str) -> str:
+    return f"<h3>{both(zh, en)}</h3>{place(figure)}"
+
+
+def _named(symbol: str, told: str) -> str:
+    return f'{escape(symbol)}<span class="sub">{escape(told)}</span>'
 
 
 def _limits(proposal: Proposal) -> str:
@@ -133,9 +140,9 @@ def _limits(proposal: Proposal) -> str:
 def _risk(proposal: Proposal) -> str:
     if proposal.risk is None:
         return ""
-    parts = [place("risk_parts")]
+    parts = [_chart("risk_parts", "组合风险", "Risk of the portfolio")]
     if proposal.active_risk is not None and proposal.active_risk.deviation > 0:
-        parts.append(place("active_parts"))
+        parts.append(_chart("active_parts", "跟踪误差", "Tracking error"))
     lead = paragraph(
         "因子模型按因子拆分方差，其余按个股拆分；各部分之和为 100%。",
         "A factor model splits the variance by factor, any other by name; all parts add up to 100 %.",
@@ -147,11 +154,12 @@ def _orders(proposal: Proposal) -> str:
     orders = proposal.orders
     head = [both("方向", "side"), both("代码", "symbol"), both("股数", "shares"), both("价格", "price")]
     head += [both("金额", "amount"), both("费用", "fees")]
+    names = dict(zip(proposal.case.symbols, proposal.case.names, strict=True))
     sides = {"buy": both("买", "buy"), "sell": both("卖", "sell")}
     rows = [
         [
             sides[order.side],
-            escape(order.symbol),
+            _named(order.symbol, names[order.symbol]),
             number(abs(order.shares), 0),
             number(order.price),
             number(order.amount),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.engine import FactorEngine
+from quantflux.portfolio.constraints import Constraint, ExposureBounds, MaxRisk, MaxTrackingError
 from quantflux.portfolio.decomposition import RiskSplit, split_risk
 from quantflux.portfolio.doctor import Diagnosis, Price, binding_limits, diagnose, prices
 from quantflux.portfolio.methods import optimise
@@ -163,12 +164,25 @@ class PortfolioService:
         return Proposal(case, portfolio, lots, orders)
 
     def diagnose(self, case: Case) -> Diagnosis:
-        """Say whether the limits of a case can hold together, and what has to give if not."""
-        return diagnose(case.problem)
+        """Say whether the limits of a case can hold together, those of its method included, and what has to give."""
+        own = _limits_of_method(case)
+        return diagnose(replace(case.problem, constraints=(*case.problem.constraints, *own)))
 
     def prices(self, proposal: Proposal) -> tuple[Price, ...]:
         """Say what the limits cost at which a portfolio stands."""
         return prices(proposal.case.problem, proposal.portfolio)
+
+
+def _limits_of_method(case: Case) -> tuple[Constraint, ...]:
+    """Return the limits that a method's parameters set."""
+    told = case.parameters
+    if case.file.method == "factor_neutral":
+        relative = bool(told.get("relative"))
+        return (ExposureBounds(0.0, 0.0, factors=tuple(told.get("factors", ())), relative=relative),)
+    if case.file.method == "mean_variance" and told.get("max_risk") is not None:
+        limit = MaxTrackingError if told.get("active") else MaxRisk
+        return (limit(float(told["max_risk"])),)
+    return ()
 
 
 def _wished(case: Case, lots: LotPortfolio) -> np.ndarray:

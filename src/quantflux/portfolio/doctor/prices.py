@@ -104,7 +104,7 @@ def binding_limits(problem: Problem, weights: np.ndarray) -> tuple[str, ...]:
     for limit in limits_of(problem):
         rows = _binding(limit, weights)
         if rows is not None and not (limit.below and limit.above):
-            count = f" ({int(rows.sum())} names)" if len(rows) > 1 else ""
+            count = f" ({int(rows.sum())} names)" if rows.sum() > 1 else ""
             told.append(f"{limit.constraint.name}: {limit.words(rows)}{count}")
     return tuple(told)
 
