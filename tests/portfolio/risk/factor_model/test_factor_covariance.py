@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skfolio.moments import EWCovariance
@@ -10,7 +12,11 @@ from statsmodels.stats.sandwich_covariance import S_hac_simple
 from quantflux.core.errors import InvalidRequest
 from quantflux.portfolio.risk.factor_model import CovarianceRule
 from quantflux.portfolio.risk.factor_model.eigenfactor import eigenfactor_adjusted
-from quantflux.portfolio.risk.factor_model.factor_covariance import factor_covariance, fading_correlation
+from quantflux.portfolio.risk.factor_model.factor_covariance import (
+    factor_covariance,
+    fading_correlation,
+    without_errors,
+)
 from quantflux.portfolio.risk.factor_model.running import running_variances
 
 PLAIN = CovarianceRule(simulations=0, regime_half_life=None)
@@ -20,6 +26,11 @@ def correlated(days: int, factors: int = 5, seed: int = 1) -> tuple[np.ndarray, 
     rng = np.random.default_rng(seed)
     half = rng.normal(0, 0.004, (factors, factors)) + np.diag(np.full(factors, 0.008))
     return rng.normal(size=(days, factors)) @ half.T, half @ half.T
+
+
+def nothing(returns: np.ndarray) -> np.ndarray:
+    """Errors of returns that are known exactly."""
+    return np.zeros((*returns.shape, returns.shape[1]), dtype=np.float32)
 
 
 def test_correlations_are_those_of_statsmodels() -> None:
@@ -64,7 +75,7 @@ def test_correlations_with_gaps_are_measured_over_shared_days_and_stay_consisten
 def test_variances_are_the_quick_ones_and_correlations_the_slow_ones() -> None:
     returns, _ = correlated(300)
 
-    made = factor_covariance(returns, PLAIN)
+    made = factor_covariance(returns, nothing(returns), PLAIN)
 
     np.testing.assert_allclose(np.diag(made), running_variances(returns, 84.0, lags=5)[-1], rtol=1e-12)
     deviation = np.sqrt(np.diag(made))
@@ -83,11 +94,43 @@ def test_a_known_covariance_is_recovered_within_sampling_error() -> None:
         simulations=0,
     )
 
-    made = factor_covariance(returns, rule)
+    made = factor_covariance(returns, nothing(returns), rule)
 
     # effective days are about 5400; entries have an error of sqrt((ii jj + ij^2) / days)
     error = np.sqrt((np.outer(np.diag(truth), np.diag(truth)) + truth**2) / 5400)
     assert (np.abs(made - truth) < 4 * error).all()
+
+
+def test_errors_of_measurement_are_taken_out() -> None:
+    returns, truth = correlated(6000)
+    rng = np.random.default_rng(2)
+    half = np.linalg.cholesky(0.4 * truth + np.diag(np.full(5, 1e-5)))
+    measured = returns + rng.normal(size=returns.shape) @ half.T
+    errors = np.repeat((half @ half.T)[None], 6000, axis=0)
+    errors[:100] = np.nan
+    rule = CovarianceRule(
+        volatility_half_life=3000,
+        volatility_lags=0,
+        correlation_half_life=3000,
+        correlation_lags=0,
+        simulations=0,
+    )
+
+    made = factor_covariance(measured, errors, rule)
+
+    both = truth + half @ half.T
+    error = np.sqrt((np.outer(np.diag(both), np.diag(both)) + both**2) / 5400)
+    assert (np.abs(made - truth) < 4 * error).all()
+    left = factor_covariance(measured, errors, replace(rule, corrects_errors=False))
+    assert (np.diag(left) > 1.3 * np.diag(truth)).all()
+
+
+def test_taking_out_errors_without_limit_is_subtraction_and_never_leaves_too_little() -> None:
+    _, truth = correlated(2)
+    _, errors = correlated(2, seed=9)
+
+    np.testing.assert_allclose(without_errors(truth, 1e-3 * errors), truth - 1e-3 * errors, rtol=1e-9)
+    assert np.linalg.eigvalsh(without_errors(truth, 100 * errors) - 0.19 * truth)[0] > 0
 
 
 def test_the_adjustment_undoes_the_optimism_of_the_smallest_eigenvectors() -> None:
@@ -129,7 +172,9 @@ def test_the_adjustment_keeps_a_direction_without_variance() -> None:
 def test_the_same_data_give_the_same_matrix() -> None:
     returns, _ = correlated(200)
 
-    one, two = (factor_covariance(returns, CovarianceRule(simulations=10)) for _ in range(2))
+    one, two = (
+        factor_covariance(returns, nothing(returns), CovarianceRule(simulations=10)) for _ in range(2)
+    )
 
     np.testing.assert_array_equal(one, two)
 

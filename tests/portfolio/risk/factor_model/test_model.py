@@ -49,6 +49,21 @@ def test_the_covariance_of_a_known_market_is_recovered_within_sampling_error(
     assert (np.sqrt(model.specific) / market.specific).mean() == pytest.approx(1, abs=0.02)
 
 
+def test_a_small_market_is_not_given_the_errors_of_its_regressions_as_risk() -> None:
+    market = simulated_market(1500, 120, seed=21)
+
+    right, naive = (
+        FactorModel.fit(market.inputs, replace(LONG, corrects_errors=corrects), LONG_SPECIFIC).at_row(1499)
+        for corrects in (True, False)
+    )
+
+    assert right.factor_covariance is not None and naive.factor_covariance is not None
+    truth = np.diag(market.factor_covariance)
+    # the deviation of a variance of 1200 effective days is 4 %, and of an error that was taken out as much
+    assert (np.diag(right.factor_covariance) / truth).mean() == pytest.approx(1, abs=0.1)
+    assert (np.diag(naive.factor_covariance) / truth).mean() > 1.2
+
+
 def test_the_model_of_a_row_is_put_together_as_described(
     market: SimulatedMarket, fitted: FactorModel
 ) -> None:

@@ -15,6 +15,8 @@ from quantflux.portfolio.risk.factor_model.exposures import Exposures, exposures
 from quantflux.portfolio.risk.factor_model.regression import cross_section
 from tests.portfolio.risk.markets import simulated_market
 
+EVERYONE = np.ones(200, dtype=bool)
+
 
 def one_day(seed: int, industries: int = 4, names: int = 120) -> tuple[Exposures, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
@@ -46,7 +48,7 @@ def with_statsmodels(
 def test_a_day_is_that_of_statsmodels(seed: int) -> None:
     day, returns, cap = one_day(seed)
 
-    found = cross_section(day, returns, cap)
+    found = cross_section(day, returns, cap, EVERYONE[: len(cap)])
 
     expected, t, r_squared = with_statsmodels(day, returns, cap, np.arange(8))
     np.testing.assert_allclose(found.returns, expected, rtol=1e-9)
@@ -62,7 +64,7 @@ def test_an_absent_industry_and_an_absent_style_have_no_return_and_disturb_nobod
     styles[:, 1], filled[1] = np.nan, -1
     day = replace(day, styles=styles, filled=filled)
 
-    found = cross_section(day, returns, cap)
+    found = cross_section(day, returns, cap, EVERYONE[: len(cap)])
 
     present = np.array([0, 1, 2, 4, 5, 7])
     expected, t, _ = with_statsmodels(day, returns, cap, present)
@@ -74,11 +76,28 @@ def test_an_absent_industry_and_an_absent_style_have_no_return_and_disturb_nobod
 def test_industries_returns_have_no_weighted_sum() -> None:
     day, returns, cap = one_day(3)
 
-    found = cross_section(day, returns, cap)
+    found = cross_section(day, returns, cap, EVERYONE[: len(cap)])
 
     used = ~np.isnan(returns)
     sizes = [cap[used & (day.codes == p)].sum() for p in range(4)]
     assert np.dot(sizes, found.returns[1:5]) == pytest.approx(0, abs=1e-9 * sum(sizes) * 0.01)
+
+
+def test_errors_are_those_of_a_robust_regression_of_statsmodels() -> None:
+    day, returns, cap = one_day(2)
+
+    found = cross_section(day, returns, cap, EVERYONE[: len(cap)])
+
+    used = ~np.isnan(returns)
+    sizes = np.bincount(day.codes[used], cap[used])
+    restriction = np.delete(np.eye(8), 4, axis=1)
+    restriction[4, 1:4] = -sizes[:3] / sizes[3]
+    fit = sm.WLS(returns[used], day.matrix()[used] @ restriction, weights=np.sqrt(cap[used])).fit(
+        cov_type="HC1"
+    )
+    np.testing.assert_allclose(
+        found.errors, restriction @ fit.cov_params() @ restriction.T, rtol=1e-7, atol=1e-16
+    )
 
 
 def test_two_industries_by_hand() -> None:
@@ -86,10 +105,11 @@ def test_two_industries_by_hand() -> None:
     styles = np.zeros((4, 0))
     day = Exposures(styles, np.array([0, 0, 1, 1]), 2, np.zeros(0, np.int64))
 
-    found = cross_section(day, np.array([0.01, 0.03, 0.03, 0.05]), np.full(4, 9.0))
+    found = cross_section(day, np.array([0.01, 0.03, 0.03, 0.05]), np.full(4, 9.0), EVERYONE[:4])
 
     np.testing.assert_allclose(found.returns, [0.03, -0.01, 0.01], rtol=1e-12)
     assert found.r_squared == pytest.approx(0.5)  # 4 x 1e-4 of 8 x 1e-4 is left
+    np.testing.assert_allclose(found.residuals, [-0.01, 0.01, -0.01, 0.01], rtol=1e-12)
     # residual variance 4e-4 / (4 - 2), over 4 names: a standard error of sqrt(2e-4 / 4)
     np.testing.assert_allclose(found.t_statistics, np.array([3, -1, 1]) / np.sqrt(0.5), rtol=1e-12)
 
@@ -97,10 +117,10 @@ def test_two_industries_by_hand() -> None:
 def test_too_few_names_or_the_same_style_twice_give_no_regression() -> None:
     day, returns, cap = one_day(5, names=40)
 
-    few = cross_section(day, np.where(np.arange(40) < 12, returns, np.nan), cap)
+    few = cross_section(day, returns, cap, np.arange(40) < 12)
     styles = day.styles.copy()
     styles[:, 2] = styles[:, 1]
-    twice = cross_section(replace(day, styles=styles), returns, cap)
+    twice = cross_section(replace(day, styles=styles), returns, cap, EVERYONE[:40])
 
     for found in (few, twice):
         assert np.isnan(found.returns).all() and np.isnan(found.r_squared)
@@ -135,6 +155,18 @@ def test_residuals_are_what_is_left_of_names_that_traded_on_both_days() -> None:
     day = exposures_of(raw, inputs.universe[row], inputs.capitalisation[row], inputs.industry_codes(row), 4)
     left = inputs.returns[row + 1] - day.matrix() @ found.returns[row + 1]
     np.testing.assert_allclose(found.residuals[row + 1][both[row]], left[both[row]], rtol=1e-4, atol=1e-7)
+
+
+def test_unshrunk_residuals_have_the_variance_of_what_is_the_names_own() -> None:
+    market = simulated_market(60, 60, seed=1)
+
+    found = regress(market.inputs)
+
+    assert np.isnan(found.unshrunk_residuals()[0]).all()
+    ratio = np.nanmean(found.unshrunk_residuals() ** 2) / np.mean(market.specific**2)
+    # 59 x 60 squares have an error of sqrt(2 / 3540) = 2.4 %; 7 of 60 parts were fitted away
+    assert ratio == pytest.approx(1, abs=0.06)
+    assert np.nanmean(found.residuals**2) / np.mean(market.specific**2) < 0.93
 
 
 def test_who_comes_back_from_a_suspension_is_not_in_the_regression() -> None:

@@ -72,7 +72,7 @@ class FactorModel:
         covariance_rule = covariance_rule or CovarianceRule()
         specific_rule = specific_rule or SpecificRule()
         history = regress(inputs)
-        residuals = history.residuals
+        residuals = history.unshrunk_residuals()
         factor_regime = specific_regime = np.ones(len(inputs.times))
         if covariance_rule.regime_half_life is not None:
             surprise = surprises(
@@ -129,6 +129,8 @@ class FactorModel:
         kept = self._kept_factors(row, day)
         exposures = day.matrix()[columns][:, kept]
         factors = self.history.returns[: row + 1, kept]
+        errors = self.history.errors[np.ix_(np.arange(row + 1), kept, kept)]
+        covariance = factor_covariance(factors, errors, self.covariance_rule)
         observed = np.isfinite(self.history.residuals[: row + 1]).sum(axis=0)[columns]
         specific = specific_variances(
             self.residual_variances[row, columns].astype(np.float64),
@@ -140,7 +142,7 @@ class FactorModel:
         whole = RiskModel(
             tuple(self.inputs.symbols[columns].tolist()),
             exposures=exposures,
-            factor_covariance=factor_covariance(factors, self.covariance_rule) * self.factor_regime[row],
+            factor_covariance=covariance * self.factor_regime[row],
             specific=specific * self.specific_regime[row],
             factors=tuple(self.history.factors[k] for k in kept),
             notes=self._notes(row, day, kept, observed, columns),

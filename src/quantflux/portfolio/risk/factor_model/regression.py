@@ -7,6 +7,10 @@
    capitalisation-weighted sum of zero: the market's return is then that of the capitalisation-weighted portfolio,
    about. The restriction is solved by substitution for the largest industry (`_restriction`).
 4. An industry without a name in the regression, or a style without values, has no return on that day.
+5. Factor returns are measured with an error, the larger the fewer names there are; its covariance, robust to what sizes
+   the residuals have, is kept, so that it is not taken for risk of the factors (`factor_covariance.py`). White (1980),
+   "A heteroskedasticity-consistent covariance matrix estimator", Econometrica 48(4), with the correction for degrees of
+   freedom.
 """
 
 from __future__ import annotations
@@ -45,6 +49,8 @@ class FactorReturns:
         Names in the regression.
     filled : array of shape (T, S)
         Part of the universe whose style was taken from its industry, at the close of the row; NaN if the day lacks it.
+    errors : array of float32, shape (T, K, K)
+        Covariance of what the returns are off by; NaN for factors that are absent.
     residuals : array of float32, shape (T, N)
         What factors left of each name that traded on this day and the one before, in the universe or not.
     """
@@ -57,6 +63,7 @@ class FactorReturns:
     r_squared: np.ndarray
     names: np.ndarray
     filled: np.ndarray
+    errors: np.ndarray
     residuals: np.ndarray
 
     def column_of(self, factor: str) -> int:
@@ -65,13 +72,38 @@ class FactorReturns:
             raise InvalidRequest(f"no factor is called {factor!r}; there are: {', '.join(self.factors)}")
         return self.factors.index(factor)
 
+    def unshrunk_residuals(self) -> np.ndarray:
+        """Return residuals made larger by as much as fitting made them smaller, shape (T, N).
+
+        Of n names, a regression on k factors leaves (n - k) / n of the variance of what is their own.
+        """
+        factors = np.isfinite(self.returns).sum(axis=1) - 1  # one is bound by the industries' sum
+        whole = np.sqrt(
+            self.names / np.maximum(self.names - factors, 1)
+        )  # residuals are NaN where there are none
+        return np.asarray(self.residuals * whole.astype(np.float32)[:, None])
+
 
 @dataclass(frozen=True, eq=False)
 class CrossSection:
-    """The regression of one day: `returns` and `t_statistics` of shape (K,), NaN for factors that are absent."""
+    """The regression of one day.
+
+    Attributes
+    ----------
+    returns, t_statistics : arrays of shape (K,)
+        NaN for factors that are absent, or for all if there was no regression; so are the next two.
+    errors : array of shape (K, K)
+    residuals : array of shape (N,)
+        Of every name with a return.
+    r_squared : float
+    names : int
+        In the regression.
+    """
 
     returns: np.ndarray
     t_statistics: np.ndarray
+    errors: np.ndarray
+    residuals: np.ndarray
     r_squared: float
     names: int
 
@@ -114,6 +146,7 @@ def _unfilled(inputs: RiskInputs) -> FactorReturns:
         r_squared=np.full(days, np.nan),
         names=np.zeros(days, dtype=np.int64),
         filled=np.full((days, len(styles)), np.nan),
+        errors=np.full((days, len(factors), len(factors)), np.nan, dtype=np.float32),
         residuals=np.full((days, names), np.nan, dtype=np.float32),
     )
 
@@ -125,12 +158,11 @@ def _fill(made: FactorReturns, inputs: RiskInputs, row: int, raw: np.ndarray) ->
     made.filled[row] = np.where(day.filled < 0, np.nan, day.filled / members)
     if row + 1 == len(inputs.times):
         return
-    after = inputs.returns[row + 1]
-    found = cross_section(day, np.where(inputs.universe[row], after, np.nan), inputs.capitalisation[row])
+    found = cross_section(day, inputs.returns[row + 1], inputs.capitalisation[row], inputs.universe[row])
     made.returns[row + 1], made.t_statistics[row + 1] = found.returns, found.t_statistics
     made.r_squared[row + 1], made.names[row + 1] = found.r_squared, found.names
-    left = _residuals(day, found.returns, after)
-    made.residuals[row + 1] = np.where(inputs.traded[row], left, np.nan)
+    made.errors[row + 1] = found.errors
+    made.residuals[row + 1] = np.where(inputs.traded[row], found.residuals, np.nan)
 
 
 def day_exposures(inputs: RiskInputs, row: int, raw: np.ndarray) -> Exposures:
@@ -144,7 +176,9 @@ def day_exposures(inputs: RiskInputs, row: int, raw: np.ndarray) -> Exposures:
     )
 
 
-def cross_section(day: Exposures, returns: np.ndarray, capitalisation: np.ndarray) -> CrossSection:
+def cross_section(
+    day: Exposures, returns: np.ndarray, capitalisation: np.ndarray, members: np.ndarray
+) -> CrossSection:
     """Return the weighted, restricted regression of one day.
 
     Parameters
@@ -152,95 +186,90 @@ def cross_section(day: Exposures, returns: np.ndarray, capitalisation: np.ndarra
     day : Exposures
         At the close before.
     returns : array of shape (N,)
-        NaN for names that are not to take part; nor do those without an industry or capitalisation.
+        NaN where there is none.
     capitalisation : array of shape (N,)
         At the close before.
+    members : array of bool, shape (N,)
+        Who may take part; those without a return, an industry or a capitalisation do not.
     """
-    industries, styles = day.industries, day.styles.shape[1]
-    count = 1 + industries + styles
-    present = np.flatnonzero(day.filled >= 0)
-    normal, right, sums = np.zeros((count, count)), np.zeros(count), np.zeros(4)
-    sizes = np.zeros(industries)
-    _normal_equations(
-        day.styles,
-        present,
-        day.codes,
-        returns,
-        np.array(capitalisation, dtype=np.float64),
-        industries,
-        normal,
-        right,
-        sizes,
-        sums,
-    )
-    total, first, second, names = sums
-    nothing = CrossSection(np.full(count, np.nan), np.full(count, np.nan), np.nan, int(names))
+    taking_part = members & ~np.isnan(returns) & (day.codes >= 0) & (capitalisation > 0)
+    weights = np.sqrt(np.where(taking_part, capitalisation, 0.0))
+    names = int(np.count_nonzero(taking_part))
+    normal, right = _normal_equations(day, returns, weights)
+    sizes = np.bincount(day.codes[taking_part], capitalisation[taking_part], day.industries)
     here = np.concatenate([[True], sizes > 0, day.filled >= 0])
     restriction = _restriction(sizes, here)
     free = restriction.shape[1]
-    if names < 2 * free:
-        return nothing
-    inverse = _inverse(restriction.T @ normal @ restriction)
+    inverse = _inverse(restriction.T @ normal @ restriction) if names >= 2 * free else None
     if inverse is None:
-        return nothing
-    slopes = inverse @ (restriction.T @ right)
-    unexplained = max(second - slopes @ (restriction.T @ right), 0.0)
-    variance = unexplained / (names - free)
-    found = restriction @ slopes
-    errors = np.sqrt(np.maximum(np.einsum("kf,fg,kg->k", restriction, inverse, restriction) * variance, 0.0))
-    t_statistics = np.divide(found, errors, out=np.full(count, np.nan), where=errors > 0)
-    spread = second - first * first / total
-    found[~here] = np.nan
+        none = np.full(len(here), np.nan)
+        return CrossSection(
+            none, none, np.full((len(here), len(here)), np.nan), np.full(len(returns), np.nan), np.nan, names
+        )
+    solver = restriction @ inverse @ restriction.T
+    found = solver @ right
+    residuals = returns - _explained(day, np.where(here, found, 0.0))
+    squares = np.where(taking_part, residuals, 0.0) ** 2
+    variance = float(weights @ squares) / (names - free)
+    deviation = np.sqrt(np.maximum(solver.diagonal() * variance, 0.0))
+    # The meat of White's sandwich: normal equations with the squares of weight times residual.
+    meat, _ = _normal_equations(day, returns, weights**2 * squares * (names / (names - free)))
+    errors = solver @ meat @ solver
+    centred = np.where(
+        taking_part, returns - weights[taking_part] @ returns[taking_part] / weights.sum(), 0.0
+    )
+    spread = float(weights @ centred**2)
+    found[~here] = errors[~here] = errors[:, ~here] = np.nan
     return CrossSection(
         found,
-        np.where(here, t_statistics, np.nan),
-        1.0 - unexplained / spread if spread > 0 else np.nan,
-        int(names),
+        np.divide(found, deviation, out=np.full(len(found), np.nan), where=here & (deviation > 0)),
+        errors,
+        residuals,
+        1.0 - float(weights @ squares) / spread if spread > 0 else np.nan,
+        names,
     )
 
 
-@jit
 def _normal_equations(
-    styles: Any,
-    present: Any,
-    codes: Any,
-    returns: Any,
-    cap: Any,
-    industries: int,
-    normal: Any,
-    right: Any,
-    sizes: Any,
-    sums: Any,
+    day: Exposures, returns: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return X'WX and X'Wy over names of positive weight; zeros for styles that the day lacks."""
+    count = 1 + day.industries + day.styles.shape[1]
+    normal, right = np.zeros((count, count)), np.zeros(count)
+    present = np.flatnonzero(day.filled >= 0)
+    _sum_up(day.styles, present, day.codes, returns, weights, 1 + day.industries, normal, right)
+    return normal, right
+
+
+@jit
+def _sum_up(
+    styles: Any, present: Any, codes: Any, returns: Any, weights: Any, start: int, normal: Any, right: Any
 ) -> None:
-    """Fill X'WX, X'Wy, the industries' capitalisation, and the sums of w, wy, wyy and 1, in one pass over names.
+    """Fill X'WX and X'Wy in one pass over names; styles begin in column `start`.
 
     A name is in one industry, so its row of X has few entries: that is what makes thousands of days quick.
     """
-    start = 1 + industries
     for i in range(len(returns)):
-        y, code = returns[i], codes[i]
-        if np.isnan(y) or code < 0 or not cap[i] > 0.0:
+        w = weights[i]
+        if not w > 0.0:
             continue
-        w = np.sqrt(cap[i])
-        sizes[code] += cap[i]
-        sums[0] += w
-        sums[1] += w * y
-        sums[2] += w * y * y
-        sums[3] += 1.0
-        normal[1 + code, 1 + code] += w
-        right[1 + code] += w * y
+        y, own = returns[i], 1 + codes[i]
+        normal[own, own] += w
+        right[own] += w * y
         for a in range(len(present)):
             s = present[a]
             wz = w * styles[i, s]
-            normal[1 + code, start + s] += wz
-            normal[0, start + s] += wz
+            normal[own, start + s] += wz
             right[start + s] += wz * y
             for b in range(a + 1):
                 normal[start + s, start + present[b]] += wz * styles[i, present[b]]
-    normal[0, 0], right[0] = sums[0], sums[1]
-    for p in range(industries):
-        normal[0, 1 + p] = normal[1 + p, 1 + p]
-    for j in range(start + styles.shape[1]):
+    for p in range(1, start):  # the market is the sum of the industries
+        normal[0, 0] += normal[p, p]
+        normal[0, p] = normal[p, p]
+        right[0] += right[p]
+        for k in range(start, len(right)):
+            normal[0, k] += normal[p, k]
+    for j in range(len(right)):
         for k in range(j):
             either = normal[j, k] if k >= start else normal[k, j]
             normal[j, k] = normal[k, j] = either
@@ -275,9 +304,9 @@ def _inverse(normal: np.ndarray) -> np.ndarray | None:
     return np.asarray(half.T @ half)
 
 
-def _residuals(day: Exposures, factor_returns: np.ndarray, returns: np.ndarray) -> np.ndarray:
-    """Return what the factors leave of each name's return; NaN all over where there was no regression."""
-    by_industry = np.append(np.nan_to_num(factor_returns[1 : 1 + day.industries]), 0.0)
+def _explained(day: Exposures, factor_returns: np.ndarray) -> np.ndarray:
+    """Return what the factors make of each name's return."""
+    by_industry = np.append(factor_returns[1 : 1 + day.industries], 0.0)  # the last for those of no industry
     present = day.filled >= 0
-    explained = day.styles[:, present] @ factor_returns[1 + day.industries :][present]
-    return np.asarray(returns - factor_returns[0] - by_industry[day.codes] - explained)
+    styles = day.styles[:, present] @ factor_returns[1 + day.industries :][present]
+    return np.asarray(factor_returns[0] + by_industry[day.codes] + styles)
