@@ -102,7 +102,7 @@ def _loaded(data: DataAccessLayer, start: date | None, end: date | None, version
     if INSTRUMENTS.name in versions:
         table = data.read(Query(INSTRUMENTS))
         special = special_treatment(table, bars.times, bars.symbols)
-        delisted = _delisted(table, bars)
+        delisted = leaving_days(table, bars)
     traded = ~np.isnan(bars["close"])
     venue = Venue.daily(
         bars,
@@ -124,7 +124,7 @@ def _reach(data: DataAccessLayer) -> str:
     return "nowhere" if span is None else f"from {span.first} to {span.last}"
 
 
-def _delisted(instruments: pa.Table, bars: Panel) -> np.ndarray:
+def leaving_days(instruments: pa.Table, bars: Panel) -> np.ndarray:
     """Return the first day on which each name is off the exchange, shape (N,); NaT where it is still on it.
 
     A name whose code was changed has left under the old one. One that the instruments do not know has left if it has
