@@ -11,7 +11,7 @@ from quantflux.portfolio.problem import Problem
 TOLERANCE = 1e-6
 """How far a limit may be overstepped: what moving this much weight does (100 yuan of 100 million)."""
 
-_CUTOFFS = (1e-5, 1e-6, 1e-7, 1e-8)  # weights below are dust that an interior-point solver leaves
+_CUTOFFS = (1e-6, 1e-7, 1e-8, 1e-9)  # weights below are dust that an interior-point solver leaves
 _WHOLE = NameCount | LeastSize
 
 
@@ -74,11 +74,15 @@ def cleaned(problem: Problem, weights: np.ndarray) -> np.ndarray:
 
     Weights are put into the bounds of their names; those below a cutoff become 0 and what they held goes to the names
     that have room, in proportion. The largest cutoff is taken after which all constraints hold as well as before, or
-    within a tenth of the tolerance.
+    within a tenth of the tolerance. Weights that break a constraint by more than the tolerance are left as they are:
+    they are wrong, and must not be made to look right.
     """
+    before = worst(problem, weights, whole=False)
+    if before > TOLERANCE:
+        return weights
     lower, upper = box(problem)
     inside = np.clip(weights, lower, np.maximum(lower, upper))
-    enough = max(worst(problem, weights, whole=False), TOLERANCE / 10)
+    enough = max(before, TOLERANCE / 10)
     total = float(weights.sum())
     for budget in problem.in_force:
         if isinstance(budget, Budget):

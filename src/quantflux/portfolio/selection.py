@@ -3,13 +3,12 @@
 A limit on the number of names or on least positions makes a mixed-integer problem, with variance in the objective a
 quadratic one, for which none of the installed solvers is made. So:
 
-1. Solve without these limits (`select`). If the answer keeps them it is the best of all, and the result says so.
-2. Otherwise drop the smallest positions, half of those held at a time, and solve again among the rest, until no more
-   names are held than allowed (`_narrowed`). Where that leaves no way to meet the constraints, fewer are dropped.
+1. Solve without these limits. If the answer keeps them it is the best of all, and the result says so.
+2. Otherwise drop the smallest positions, a part of those held at a time, and solve again among the rest, until no
+   more names are held than allowed (`_narrowed`). Where that leaves no way to meet the constraints, fewer are dropped.
 3. Positions below half their least size are dropped in the same way; the others get their least size as a lower bound
    (`_sized`).
-4. Try exchanges (`_exchanged`): one of the names dropped last is added, the problem solved, the smallest position
-   dropped, and the result kept if it is better.
+4. Try exchanges (`_exchanged`): another name instead of one of the smallest positions, kept if that is better.
 
 That is a heuristic. The result says so and gives the objective beside that of step 1, which no choice can beat.
 """
@@ -22,12 +21,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quantflux.core.errors import Infeasible
-from quantflux.portfolio.checking import TOLERANCE, box, cleaned
+from quantflux.portfolio.checking import TOLERANCE, box
 from quantflux.portfolio.demands import TINY, LeastSize, NameCount
 from quantflux.portfolio.problem import Problem
 
-_PACE = 0.5  # of the names held, the part that is kept at most after one step
-_EXCHANGES = 20  # tried at most
+_FAST, _SLOW = (
+    0.5,
+    0.8,
+)  # the part of the names held that one step keeps, far from the number allowed and near it
+_EXCHANGES = 60  # tried at most
+_LEAVING = 3  # of the smallest positions, each is tried as the one to go
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,36 +104,50 @@ class _Limits:
 Attempt = Callable[[Choice], Outcome]
 
 
-def select(problem: Problem, attempt: Attempt) -> Outcome:
-    """Choose names and solve for them.
+def keeps_limits(problem: Problem, weights: np.ndarray) -> bool:
+    """Whether weights keep the limits on the number of names and on least positions."""
+    return _Limits.of(problem).kept_by(weights)
+
+
+def select(problem: Problem, relaxed: Outcome, attempt: Attempt) -> Outcome | None:
+    """Choose names and solve for them, by the heuristic above; None if it finds no choice that meets all constraints.
 
     Parameters
     ----------
     problem : Problem
         With limits on the number of names or on least positions, long only.
+    relaxed : Outcome
+        The solution without these limits, cleaned.
     attempt : callable
-        Solves the problem without these limits for the names of a choice, or raises Infeasible.
-
-    Raises
-    ------
-    Infeasible
-        If the problem is so without these limits, or no choice was found that meets all constraints.
+        Solves the problem without these limits for the names of a choice, cleaned, or raises Infeasible.
     """
     limits = _Limits.of(problem)
-
-    def clean_attempt(choice: Choice) -> Outcome:
-        found = attempt(choice)
-        return replace(found, weights=cleaned(problem, found.weights))
-
-    relaxed = clean_attempt(Choice())
     if limits.kept_by(relaxed.weights):
         note = (
             "the best portfolio holds no more and no smaller positions than allowed; no choice had to be made"
         )
         return replace(relaxed, notes=(note,))
-    narrowed, last_dropped = _narrowed(relaxed, limits, clean_attempt)
-    found = _sized(narrowed, limits, clean_attempt)
-    found = _exchanged(found, last_dropped, limits, clean_attempt)
+    try:
+        narrowed, last_dropped = _narrowed(relaxed, limits, attempt)
+        found = _sized(narrowed, limits, attempt)
+    except Infeasible:
+        return None
+    return improved(problem, found, relaxed, attempt, first=last_dropped)
+
+
+def improved(
+    problem: Problem, found: Outcome, relaxed: Outcome, attempt: Attempt, first: np.ndarray | None = None
+) -> Outcome:
+    """Try exchanges on a portfolio that keeps the limits, and say how it was found.
+
+    Parameters
+    ----------
+    first : array of int, optional
+        The names to try first; then come the others in the order of their relaxed weights.
+    """
+    order = _held(relaxed.weights, np.zeros(len(relaxed.weights), dtype=bool))
+    candidates = order if first is None else np.concatenate([first, order[~np.isin(order, first)]])
+    found = _exchanged(found, candidates, _Limits.of(problem), attempt)
     note = (
         "which names are held was chosen by a heuristic (solve, drop the smallest, solve again, try exchanges): "
         f"{found.words} {found.value:.6g}; without limits on numbers and sizes it is {relaxed.value:.6g}, which no "
@@ -139,11 +156,17 @@ def select(problem: Problem, attempt: Attempt) -> Outcome:
     return replace(found, chosen=True, notes=(note,))
 
 
+def least_sizes(problem: Problem, columns: np.ndarray) -> Choice:
+    """Return the choice of some names, each with its least size as a lower bound."""
+    return Choice(columns, _Limits.of(problem).least[columns])
+
+
 def _narrowed(outcome: Outcome, limits: _Limits, attempt: Attempt) -> tuple[Outcome, np.ndarray]:
     """Drop names until few enough are held; returns those dropped last too, the largest first."""
     forced, dropped = limits.forced.copy(), np.zeros(0, dtype=np.int64)
     while (order := _held(outcome.weights, forced)).size > limits.most:
-        target = max(limits.most, int(order.size * _PACE))
+        pace = _FAST if order.size > 4 * limits.most else _SLOW
+        target = max(limits.most, int(order.size * pace))
         outcome, dropped = _with_fewer(outcome, order, target, forced, attempt)
     return outcome, dropped
 
@@ -160,11 +183,7 @@ def _with_fewer(
     # Not even the smallest can go: it stays, and the turn is that of the next one.
     free = order[~forced[order]]
     if not free.size:
-        raise Infeasible(
-            "no choice of names was found that meets all constraints (relax, then select); that does not prove that "
-            "there is none",
-            "infeasible",
-        )
+        raise Infeasible("no choice of names was found that meets all constraints", "infeasible")
     forced[free[-1]] = True
     return outcome, order[:0]
 
@@ -188,21 +207,27 @@ def _sized(outcome: Outcome, limits: _Limits, attempt: Attempt) -> Outcome:
 
 
 def _exchanged(outcome: Outcome, candidates: np.ndarray, limits: _Limits, attempt: Attempt) -> Outcome:
-    """Try names that were dropped last in place of the smallest position, and keep what is better."""
-    for candidate in candidates[:_EXCHANGES]:
-        held = np.flatnonzero(outcome.weights > TINY)
-        if candidate in held:
+    """Try other names in place of one of the smallest positions, and keep what is better.
+
+    A name that is much like one that is held comes in with a small weight: it is not the one to go at once.
+    """
+    tried = 0
+    for candidate in candidates:
+        order = _held(outcome.weights, limits.forced)
+        if candidate in order:
             continue
-        try:
-            wider = attempt(Choice(np.sort(np.append(held, candidate))))
-            if wider.weights[candidate] <= TINY:
+        leaving = [int(name) for name in order[::-1][:_LEAVING] if not limits.forced[name]]
+        for name in leaving if order.size >= limits.most else [-1]:
+            if (tried := tried + 1) > _EXCHANGES:
+                return outcome
+            columns = np.sort(np.append(order[order != name], candidate))
+            try:
+                other = _sized(attempt(Choice(columns)), limits, attempt)
+            except Infeasible:
                 continue
-            fewer, _ = _narrowed(wider, limits, attempt)
-            other = _sized(fewer, limits, attempt)
-        except Infeasible:
-            continue
-        if limits.kept_by(other.weights) and other.value < outcome.value - 1e-9 * abs(outcome.value):
-            outcome = other
+            if limits.kept_by(other.weights) and other.value < outcome.value - 1e-9 * abs(outcome.value):
+                outcome = other
+                break
     return outcome
 
 

@@ -21,11 +21,11 @@ import numpy as np
 from quantflux.core.errors import Infeasible, InvalidRequest, OptimisationError, Unbounded
 from quantflux.portfolio.checking import TOLERANCE, binding, box, breaches, cleaned
 from quantflux.portfolio.constraints import Budget
-from quantflux.portfolio.demands import LeastSize, NameCount
+from quantflux.portfolio.demands import TINY, LeastSize, NameCount
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.quiet import silence_highs
 from quantflux.portfolio.result import Portfolio, statistics
-from quantflux.portfolio.selection import Choice, Outcome, select
+from quantflux.portfolio.selection import Attempt, Choice, Outcome, improved, least_sizes, select
 from quantflux.portfolio.unknowns import Unknowns
 
 CHAINS: Mapping[str, tuple[str, ...]] = {
@@ -108,15 +108,16 @@ def solve(
     """
 
     def attempt(choice: Choice) -> Outcome:
-        return _attempt(problem, aim, choice, homogeneous=homogeneous)
+        found = _attempt(problem, aim, choice, homogeneous=homogeneous)
+        return replace(found, weights=cleaned(problem, found.weights))
 
+    outcome = attempt(Choice())
     if any(isinstance(demand, NameCount | LeastSize) for _, demand in problem.demands):
         largest = _largest(problem)
-        outcome = select(problem, attempt)
+        relaxed = outcome
+        outcome = select(problem, relaxed, attempt) or _any_choice(problem, relaxed, largest, attempt)
         if outcome.chosen and not homogeneous:
             outcome = _with_whole_numbers(problem, aim, largest, outcome)
-    else:
-        outcome = attempt(Choice())
     return finish(
         problem,
         outcome.weights,
@@ -181,31 +182,61 @@ def _attempt(
     return _outcome(programme, unknowns, what, CHAINS["linear" if programme.is_lp() else "convex"])
 
 
+def _any_choice(problem: Problem, relaxed: Outcome, largest: np.ndarray, attempt: Attempt) -> Outcome:
+    """Return the solution for names with which all constraints can be met, found with whole numbers."""
+
+    def aim(unknowns: Unknowns) -> Aim:
+        return Aim(-unknowns.linear(relaxed.weights), 1.0, "likeness")
+
+    unproven = (
+        "no choice of names was found that meets all constraints; that does not prove that there is none"
+    )
+    if (found := _whole(problem, aim, largest)) is None:
+        raise Infeasible(unproven, "infeasible")
+    status, weights, _ = found
+    if status == "infeasible":
+        raise Infeasible("no choice of names meets all constraints (HIGHS: infeasible)", status)
+    if weights is None:
+        raise Infeasible(unproven, status)
+    first = attempt(least_sizes(problem, np.flatnonzero(weights > TINY)))
+    return improved(problem, first, relaxed, attempt)
+
+
 def _with_whole_numbers(
     problem: Problem, aim: Callable[[Unknowns], Aim], largest: np.ndarray, chosen: Outcome
 ) -> Outcome:
     """Return something better than what was chosen, or the same with a proof that it is best, if HiGHS finds that."""
+    if (found := _whole(problem, aim, largest)) is None:
+        return chosen
+    status, weights, value = found
+    if status == "optimal" and weights is not None:
+        note = "which names are held was solved with whole numbers: no other choice is better"
+        return replace(chosen, weights=weights, value=value, solver="HIGHS", fallback=None, notes=(note,))
+    note = (
+        f"HiGHS did not settle with whole numbers whether another choice is better (it ended with {status})"
+    )
+    if weights is not None and value < chosen.value:
+        return replace(chosen, weights=weights, value=value, solver="HIGHS", fallback=None, notes=(note,))
+    return replace(chosen, notes=(*chosen.notes, note))
+
+
+def _whole(
+    problem: Problem, aim: Callable[[Unknowns], Aim], largest: np.ndarray
+) -> tuple[str, np.ndarray | None, float] | None:
+    # What HiGHS finds with whole numbers: status, weights if there are any, value. None if the problem is not linear.
     unknowns = Unknowns(problem)
     what = aim(unknowns)
     demands = [demand for _, demand in problem.demands]
     rules = unknowns.demanded(demands)
     goal = cp.Minimize(what.minimise)
     if not cp.Problem(goal, [*what.rules, *rules, *unknowns.rules]).is_lp():
-        return chosen
+        return None
     rules += unknowns.whole(demands, largest)
     programme = cp.Problem(goal, [*what.rules, *rules, *unknowns.rules])
     status = _run_one(programme, "HIGHS", _WHOLE_OPTIONS)
-    if status == "optimal":
-        note = "which names are held was solved with whole numbers: no other choice is better"
-        return replace(chosen, weights=unknowns.weights, solver="HIGHS", fallback=None, notes=(note,))
-    note = (
-        f"HiGHS did not settle with whole numbers whether another choice is better (it ended with {status})"
-    )
-    if status == "user_limit" and (value := float(programme.value) * what.unit) < chosen.value:
-        return replace(
-            chosen, weights=unknowns.weights, value=value, solver="HIGHS", fallback=None, notes=(note,)
-        )
-    return replace(chosen, notes=(*chosen.notes, note))
+    if status not in {"optimal", "user_limit"} or unknowns.x.value is None:
+        return status, None, np.inf
+    return status, unknowns.weights, float(programme.value) * what.unit
 
 
 def _outcome(programme: Any, unknowns: Unknowns, aim: Aim, chain: Sequence[str]) -> Outcome:
