@@ -1,35 +1,30 @@
-"""Day-by-day simulation of a strategy and its report."""
+"""Simulation of strategies under the rules of the market, and what is told of a run.
 
-from quantflux.backtest.fills import Fills, Refusal
-from quantflux.backtest.market_venue import Venue
-from quantflux.backtest.metrics import (
-    Performance,
-    drawdown,
-    monthly_returns,
-    performance,
-)
-from quantflux.backtest.policy import Schedule, Targets, best_share, combined_score, decision_rows, everything
-from quantflux.backtest.stock_loop import Run, simulate
-from quantflux.backtest.stock_study import Comparison, Study, compare, study
+`simulate` follows a plan through a `Venue`; `study` adds benchmarks, metrics and the price of each rule. Plans and
+policies are in `quantflux.backtest.policies`.
+"""
+
+from quantflux.backtest.benchmarks import cap_weighted, equal_weighted
+from quantflux.backtest.execution import Execution, Fill, Rule
+from quantflux.backtest.orders import OrderLog, Reason, Targets
+from quantflux.backtest.run import Holdings, Run
+from quantflux.backtest.simulator import simulate
+from quantflux.backtest.study import Study, study
+from quantflux.backtest.venue import Venue
 
 __all__ = [
-    "Comparison",
-    "Fills",
-    "Performance",
-    "Refusal",
+    "Execution",
+    "Fill",
+    "Holdings",
+    "OrderLog",
+    "Reason",
+    "Rule",
     "Run",
-    "Schedule",
     "Study",
     "Targets",
     "Venue",
-    "best_share",
-    "combined_score",
-    "compare",
-    "decision_rows",
-    "drawdown",
-    "everything",
-    "monthly_returns",
-    "performance",
+    "cap_weighted",
+    "equal_weighted",
     "simulate",
     "study",
 ]
