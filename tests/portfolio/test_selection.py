@@ -21,7 +21,7 @@ from quantflux.portfolio.constraints import (
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.risk.model import RiskModel
-from tests.portfolio.markets import groups, market, names
+from tests.portfolio.problems import groups, market, names
 
 
 def best_of_all(

@@ -11,7 +11,7 @@ from quantflux.core.errors import OptimisationError
 from quantflux.portfolio.constraints import Bounds, MaxTurnover
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.solving import CHAINS, finish
-from tests.portfolio.markets import market
+from tests.portfolio.problems import market
 
 _solve = cp.Problem.solve
 

@@ -13,7 +13,7 @@ from quantflux.portfolio.methods import AbsoluteView, RelativeView, optimise
 from quantflux.portfolio.methods.black_litterman import View, posterior
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.risk.model import RiskModel
-from tests.portfolio.markets import market, names
+from tests.portfolio.problems import market, names
 
 VIEWS: tuple[View, ...] = (
     AbsoluteView("S001", 0.001, 0.3),

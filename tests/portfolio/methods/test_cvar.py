@@ -13,7 +13,7 @@ from quantflux.portfolio.costs import ImpactCost, LinearCost
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.methods.cvar import conditional_value_at_risk
 from quantflux.portfolio.problem import Problem
-from tests.portfolio.markets import market, portfolios
+from tests.portfolio.problems import market, portfolios
 
 
 def tail_loss(returns: np.ndarray, confidence: float) -> float:

@@ -13,7 +13,7 @@ from quantflux.portfolio.constraints import Bounds, Budget, GroupBounds
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.risk.model import RiskModel
-from tests.portfolio.markets import groups, market
+from tests.portfolio.problems import groups, market
 
 
 def test_two_names_weigh_by_inverse_variance() -> None:

@@ -26,7 +26,7 @@ from quantflux.portfolio.costs import Cost, ImpactCost, LinearCost
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.risk.model import RiskModel
-from tests.portfolio.markets import dense, groups, linear_gap, market, portfolios
+from tests.portfolio.problems import dense, groups, linear_gap, market, portfolios
 
 FREE = Bounds(-np.inf, np.inf)
 ALL = [

@@ -8,7 +8,7 @@ from quantflux.portfolio.constraints import Bounds, Budget, GroupBounds
 from quantflux.portfolio.methods import METHODS, optimise
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.risk.model import RiskModel
-from tests.portfolio.markets import groups, market
+from tests.portfolio.problems import groups, market
 
 
 def test_inverse_volatility_is_as_worked_by_hand() -> None:

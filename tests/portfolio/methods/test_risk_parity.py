@@ -13,7 +13,7 @@ from quantflux.portfolio.costs import LinearCost
 from quantflux.portfolio.methods import optimise, risk_parity
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.risk.model import RiskModel
-from tests.portfolio.markets import dense, factor_risk, groups, market, names
+from tests.portfolio.problems import dense, factor_risk, groups, market, names
 
 
 def shares(covariance: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from quantflux.portfolio.constraints import (
 from quantflux.portfolio.costs import Cost, ImpactCost, LinearCost
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.problem import Problem
-from tests.portfolio.markets import groups, market, portfolios
+from tests.portfolio.problems import groups, market, portfolios
 
 
 def sharpe(problem: Problem, weights: np.ndarray, risk_free: float = 0.0) -> float:
