@@ -1,0 +1,85 @@
+"""What a portfolio file can say, and what it is told when it says something else."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from quantflux.core.documents import parse_document
+from quantflux.core.errors import InvalidRequest
+from quantflux.portfolio.files import example, portfolio_file_of, read_portfolio_file
+from quantflux.portfolio.methods import METHODS
+from quantflux.portfolio.portfolio_file import PortfolioFile, Range
+
+
+def told(text: str, suffix: str = ".toml") -> PortfolioFile:
+    return portfolio_file_of(parse_document(text, suffix, "my.toml"))
+
+
+def test_the_example_is_a_portfolio_file() -> None:
+    found = told(example())
+
+    assert found.name == "Enhanced market" and found.method == "mean_variance"
+    assert found.constraints.weights == Range(most=0.05)
+    assert found.constraints.industries is not None and found.constraints.industries.relative
+
+
+def test_every_method_may_be_named() -> None:
+    for method in METHODS:
+        assert told(f'capital = 1e6\nmethod = "{method}"').method == method
+
+
+def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "one.toml").write_text(
+        'name = "x"\ncapital = 1e6\ndate = 2024-03-29\nuniverse = ["sz000001"]\n'
+        '[expected_returns]\nscore = "reversal_20"\n'
+        "[constraints]\nweights = {least = 0.01, most = 0.2}\n"
+        "[constraints.industries.limits]\nbank = 0.1\n"
+    )
+    (tmp_path / "two.yaml").write_text(
+        "name: x\ncapital: 1e6\ndate: 2024-03-29\nuniverse: [sz000001]\nexpected_returns: {score: reversal_20}\n"
+        "constraints:\n  weights: {least: 0.01, most: 0.2}\n  industries: {limits: {bank: 0.1}}\n"
+    )
+
+    one, two = (read_portfolio_file(tmp_path / name) for name in ("one.toml", "two.yaml"))
+
+    assert one == two
+    assert one.day == date(2024, 3, 29) and one.universe.symbols == ("000001.SZ",)
+
+
+def test_a_file_without_a_name_is_called_as_it_is_called() -> None:
+    assert told("capital = 1").name == "my"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "capital is missing; give the yuan to invest, or holdings with cash"),
+        ("capital = 1\n[holdings]\ncash = 1", "capital and holdings are both given"),
+        ("capital = 0", "capital: found 0; valid is above 0"),
+        ('capital = 1\nmethod = "hpr"', 'method: found "hpr"; valid is one of'),
+        ("capital = 1\n[constraints]\nnaems = 5", "constraints.naems: is unknown; did you mean names?"),
+        ("capital = 1\n[constraints]\nweights = {least = 0.2, most = 0.1}", "least is 0.2 and most is 0.1"),
+        ("capital = 1\n[constraints]\nweights = {}", "needs least, most, or both"),
+        (
+            "capital = 1\n[constraints.industries]\nrelative = true",
+            "needs least, most, or limits of single ones",
+        ),
+        ('capital = 1\nbenchmark = "000300.SH"', "valid is equal, cap or FILE.csv"),
+        ("capital = 1\n[expected_returns]\nhorizon = 5", "needs either a score or a file"),
+        ('capital = 1\nuniverse = "some"', 'valid is "all", a list of symbols, or a table'),
+        ('capital = 1\nuniverse = ["??"]', 'universe.1: found "??"; valid is a symbol such as 600519.SH'),
+        (
+            'capital = 1\n[[views]]\nsymbol = "600519.SH"\nexpected_return = 0.1',
+            "views are used by the method black_",
+        ),
+        ("capital = 1\n[risk]\nwindow = 20", "risk.window: found 20; valid is at least 60"),
+    ],
+)
+def test_mistakes_are_named_with_their_key(text: str, said: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        told(text)
+
+    assert said in str(caught.value) and str(caught.value).startswith("my.toml: ")
