@@ -15,6 +15,9 @@ from quantflux.backtest.venue import Venue
 from quantflux.core.errors import InvalidRequest
 
 _FILLS = {Fill.OPEN: contract.OPEN, Fill.CLOSE: contract.CLOSE, Fill.VWAP: contract.VWAP}
+_ROOM = 1024
+"""Orders and purchases that there is room for at first."""
+
 _VOLATILITY_DAYS, _VOLATILITY_MINUTES = 20, 240
 
 
@@ -28,11 +31,11 @@ class Simulation:
         self._terms = terms_of(execution, venue)
         rows, names = venue.shape
         self._account = _new_account(names, capital, len(self._market.taxes))
-        self._orders = np.zeros(256, contract.ORDER)
+        self._orders = np.zeros(_ROOM, contract.ORDER)
         self._book = contract.Book(
             np.zeros(rows, contract.VALUE),
-            np.empty(64 * 1024, contract.HOLDING),
-            np.empty(4096, contract.LOGGED),
+            np.empty(16 * _ROOM, contract.HOLDING),
+            np.empty(4 * _ROOM, contract.LOGGED),
         )
         self._holdings: list[np.ndarray] = []
         self._log: list[np.ndarray] = []
@@ -175,9 +178,9 @@ def _new_account(names: int, capital: float, tables: int) -> contract.Account:
     stakes = np.zeros(names, contract.STAKE)
     for field in ("oldest", "newest", "used_on"):
         stakes[field] = -1
-    purchases = np.zeros(1024, contract.PURCHASE)
-    purchases["after"] = np.arange(1, 1025)
-    return contract.Account(state, stakes, np.zeros(names, np.int64), purchases, np.zeros((1024, tables)))
+    purchases = np.zeros(_ROOM, contract.PURCHASE)
+    purchases["after"] = np.arange(1, _ROOM + 1)
+    return contract.Account(state, stakes, np.zeros(names, np.int64), purchases, np.zeros((_ROOM, tables)))
 
 
 def _columns(records: np.ndarray) -> Iterator[np.ndarray]:

@@ -22,7 +22,7 @@ def traded_span(close: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def last_rows(days: np.ndarray, last_trade: np.ndarray, delisted: np.ndarray | None) -> np.ndarray:
-    """Return the last row on which each name is listed, shape (N,).
+    """Return the last row on which each name is listed, shape (N,); -1 where it had left before.
 
     Parameters
     ----------
@@ -41,8 +41,7 @@ def last_rows(days: np.ndarray, last_trade: np.ndarray, delisted: np.ndarray | N
     end = len(days) - 1
     if delisted is None:
         return np.where(last_trade < end - GONE_AFTER, last_trade, end)
-    before = np.searchsorted(days, delisted.astype("datetime64[D]")) - 1  # NaT sorts to the end
-    return np.maximum(before, 0)
+    return np.searchsorted(days, delisted.astype("datetime64[D]")) - 1  # NaT sorts to the end
 
 
 def _first_row(close: np.ndarray) -> np.ndarray:

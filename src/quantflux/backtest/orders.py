@@ -33,7 +33,9 @@ class Reason(IntEnum):
 
 @dataclass(frozen=True)
 class OrderLog:
-    """Every order that was filled or stopped; arrays of shape (K,), in order of time, sells before buys.
+    """Every order that was filled or stopped; arrays of shape (K,), in order of time.
+
+    On one row come first what could not even be ordered, then sales, then purchases, then who was paid out.
 
     An order has an entry for each row on which some of it was filled, and for each row on which the reason for which
     it was not filled is another than on the row before: a sale that waits ten days for a suspended name is one entry.

@@ -49,7 +49,7 @@ class Venue:
         What befalls a holding before the first row of each day.
     first_row, last_row : array of int64, shape (N,)
         The first row with a trade, T where there is none; and the last row on which the name is listed, T - 1 if it
-        still is. Who holds it after an earlier one is paid out.
+        still is, -1 if it had left before. Who holds it on that row is paid out at its close.
     lots : LotRule
     fees : FeeRates
         Arrays of shape (D,).
@@ -109,8 +109,8 @@ class Venue:
         InvalidRequest
             If rows are not days, or an array has another shape.
         """
-        if not bars.is_daily:
-            raise InvalidRequest(f"a daily venue needs daily bars, had rows like {bars.times[0]}")
+        if not bars.is_daily or not len(bars):
+            raise InvalidRequest(f"a daily venue needs daily bars, had {bars}")
         grown = share_growth(bars, actions or CorporateActions.none())
         limits = price_limits(bars, special)
         first, last = traded_span(bars["close"])
@@ -150,19 +150,20 @@ class Venue:
         InvalidRequest
             If the bars have days or symbols that the daily venue has not.
         """
+        if bars.is_daily or not len(bars):
+            raise InvalidRequest(f"a venue of minutes needs minute bars, had {bars}")
         columns = _places(bars.symbols, daily.symbols, "symbols")
         whole = bars.times.astype("datetime64[D]")
         days, day = np.unique(whole, return_inverse=True)
         rows = _places(days, daily.days, "days")
-        if len(rows) and len(rows) != rows[-1] - rows[0] + 1:
+        if len(rows) != rows[-1] - rows[0] + 1:
             raise InvalidRequest(
                 "minute bars leave out whole days of the daily venue between their first and last"
             )
         first, _ = traded_span(bars["close"])
-        ends = np.searchsorted(day, np.arange(len(days)), side="right") - 1
-        left = daily.last_row[columns] - (rows[0] if len(rows) else 0)
-        gone = daily.last_row[columns] < len(daily.days) - 1
-        last = np.where(gone & (left < len(days)), ends[np.clip(left, 0, len(days) - 1)], len(bars) - 1)
+        # The last minute of each day, and -1 at the end for names that had left before the first.
+        ends = np.append(np.searchsorted(day, np.arange(len(days)), side="right") - 1, -1)
+        last = ends[np.clip(daily.last_row[columns] - rows[:1], -1, len(days) - 1)]
         part = np.ix_(rows, columns)
         return cls(
             times=bars.times,

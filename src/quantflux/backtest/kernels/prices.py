@@ -3,7 +3,8 @@
 A market order is filled at the row's open, close or VWAP. It is refused where that price stands at the limit against
 it; at the VWAP also where the whole row traded at the limit. An order with a limit of its own
 
-* filled at the open: at the open if that is as good as the limit, else at the limit if the row traded beyond it;
+* filled at the open: at the open if that is as good as the limit, else at the limit if the row traded beyond it (at
+  it is not enough, as others wait there too);
 * filled at the close or VWAP: at that price if it is as good as the limit.
 """
 
@@ -13,7 +14,7 @@ import math
 
 import numpy as np
 
-from quantflux.backtest.kernels.contract import CLOSE, OPEN, Account, Market, Record, Terms
+from quantflux.backtest.kernels.contract import CLOSE, OPEN, Account, Market, Record, Records, Terms
 from quantflux.backtest.orders import Reason
 from quantflux.expressions.kernels.contract import jit
 
@@ -49,48 +50,104 @@ def ex_price(price: float, cash: float, growth: float) -> float:
 
 
 @jit
-def quote(
-    market: Market, terms: Terms, account: Account, row: int, column: int, buying: bool, limit: float
-) -> tuple[float, int, bool]:
-    """Return the price before slippage, why there is no trade at it, and whether the order waited at its limit.
+def read_row(market: Market, terms: Terms, orders: Records, row: int) -> None:
+    """Give each order the prices of its row.
 
-    An order that waited is filled at its own price, without slippage.
+    Each of them lies somewhere else in memory. Read in a loop that does nothing else they come many at a time; read
+    when they are needed they would come one after the other.
     """
-    if row > market.names[column].last_row or row < market.names[column].first_row:
-        return np.nan, _NOT_LISTED, False
-    price = _fill_price(market, terms, row, column)
-    if np.isnan(price):
-        if not terms.suspension:
-            price = last_price(market, account, row, column)
-        stopped = _SUSPENDED if np.isnan(price) else _FILLED if _is_good(price, limit, buying) else _PRICE
-        return price, stopped, False
-    locked = terms.limits and _is_locked(market, terms, row, column, price, buying)
-    if not locked and _is_good(price, limit, buying):
-        return price, _FILLED, False
-    if terms.fill == OPEN and _is_reached(market, row, column, limit, buying):
-        return limit, _FILLED, True
-    return np.nan, (_LIMIT_UP if buying else _LIMIT_DOWN) if locked else _PRICE, False
+    day = market.rows[row].day
+    whole = terms.fill not in (OPEN, CLOSE)
+    for order in orders:
+        column = order.column
+        order.open = market.open[row, column]
+        order.close = market.close[row, column]
+        order.volume = market.volume[row, column]
+        order.limit_up = market.limit_up[day, column]
+        order.limit_down = market.limit_down[day, column]
+        if whole or not np.isnan(order.limit):
+            order.high = market.high[row, column]
+            order.low = market.low[row, column]
 
 
 @jit
-def filled_at(market: Market, terms: Terms, order: Record, row: int, shares: float) -> float:
-    """Return the price after slippage and impact, within the day's limits and the order's own."""
-    column: int = order.column
-    price: float = order.price
+def quote(market: Market, terms: Terms, account: Account, order: Record, row: int) -> None:
+    """Set the order's price before slippage, why there is no trade at it, and whether it waited at its limit.
+
+    An order that waited is filled at its own price, without slippage.
+    """
+    name = market.names[order.column]
+    order.waited = False
+    order.price = np.nan
+    order.stopped = _NOT_LISTED
+    if name.first_row <= row <= name.last_row:
+        order.price = _fill_price(market, terms, order, row)
+        if np.isnan(order.price):
+            _quote_idle(market, terms, account, order, row)
+        else:
+            _quote_traded(terms, order)
+
+
+@jit
+def _quote_idle(market: Market, terms: Terms, account: Account, order: Record, row: int) -> None:
+    """Quote a name that does not trade on a row."""
+    if not terms.suspension:
+        order.price = last_price(market, account, row, order.column)
+    if np.isnan(order.price):
+        order.stopped = _SUSPENDED
+    else:
+        order.stopped = _FILLED if _is_good(order) else _PRICE
+
+
+@jit
+def _quote_traded(terms: Terms, order: Record) -> None:
+    locked = terms.limits and _is_locked(terms, order)
+    order.stopped = _PRICE
+    if locked:
+        order.stopped = _LIMIT_UP if order.shares > 0 else _LIMIT_DOWN
+    elif _is_good(order):
+        order.stopped = _FILLED
+    if order.stopped != _FILLED and terms.fill == OPEN and not np.isnan(order.limit):
+        limit = _own_limit(terms, order)
+        if (
+            order.low < limit * (1 - _SAME_PRICE)
+            if order.shares > 0
+            else order.high > limit * (1 + _SAME_PRICE)
+        ):
+            order.price = limit
+            order.stopped = _FILLED
+            order.waited = True
+
+
+@jit
+def _own_limit(terms: Terms, order: Record) -> float:
+    """Return the order's limit, which is no good beyond that of the day."""
     limit: float = order.limit
+    if terms.limits and order.shares > 0 and limit > order.limit_up:
+        limit = order.limit_up
+    elif terms.limits and order.shares < 0 and limit < order.limit_down:
+        limit = order.limit_down
+    return limit
+
+
+@jit
+def filled_at(terms: Terms, order: Record, shares: float) -> float:
+    """Return the price after slippage and impact, within the day's limits and the order's own."""
+    price: float = order.price
+    if order.waited:
+        return price
     moved = terms.slippage
-    volume = market.volume[row, column]
-    if order.volatility > 0 and volume > 0:
-        moved += terms.impact * order.volatility * math.sqrt(shares / volume)
-    day = market.rows[row].day
+    if order.volatility > 0 and order.volume > 0:
+        moved += terms.impact * order.volatility * math.sqrt(shares / order.volume)
+    limit: float = order.limit
     if order.shares > 0:
         found = price * (1 + moved)
-        if terms.limits and found > market.limit_up[day, column]:
-            found = max(market.limit_up[day, column], price)
+        if terms.limits and found > order.limit_up:
+            found = max(order.limit_up, price)
         return limit if found > limit else found
     found = price * max(1 - moved, 0.0)
-    if terms.limits and found < market.limit_down[day, column]:
-        found = min(market.limit_down[day, column], price)
+    if terms.limits and found < order.limit_down:
+        found = min(order.limit_down, price)
     return limit if found < limit else found
 
 
@@ -113,46 +170,39 @@ def trailing_volatility(market: Market, terms: Terms, row: int, column: int) -> 
 
 
 @jit
-def _fill_price(market: Market, terms: Terms, row: int, column: int) -> float:
-    price: float = market.close[row, column]
+def _fill_price(market: Market, terms: Terms, order: Record, row: int) -> float:
+    price: float = order.close
     if terms.fill == OPEN and not np.isnan(price):
-        price = market.open[row, column]
+        price = order.open
     if np.isnan(price) or terms.fill in (OPEN, CLOSE):
         return price
-    high, low, volume = market.high[row, column], market.low[row, column], market.volume[row, column]
-    mean = market.amount[row, column] / volume if volume > 0 else np.nan
+    mean = market.amount[row, order.column] / order.volume if order.volume > 0 else np.nan
     # Amounts are rounded, prices are not.
-    found: float = (high + low + price) / 3 if np.isnan(mean) else min(max(mean, low), high)
+    found: float = (
+        (order.high + order.low + price) / 3 if np.isnan(mean) else min(max(mean, order.low), order.high)
+    )
     return found
 
 
 @jit
-def _is_locked(market: Market, terms: Terms, row: int, column: int, price: float, buying: bool) -> bool:
+def _is_locked(terms: Terms, order: Record) -> bool:
     """Whether the price stands at its limit; for the VWAP also whether no price of the row was another."""
-    day = market.rows[row].day
     whole = terms.fill not in (OPEN, CLOSE)
-    if buying:
-        bound = market.limit_up[day, column] * (1 - _SAME_PRICE)
-        locked: bool = price >= bound or (whole and market.low[row, column] >= bound)
+    if order.shares > 0:
+        bound = order.limit_up * (1 - _SAME_PRICE)
+        locked: bool = order.price >= bound or (whole and order.low >= bound)
     else:
-        bound = market.limit_down[day, column] * (1 + _SAME_PRICE)
-        locked = price <= bound or (whole and market.high[row, column] <= bound)
+        bound = order.limit_down * (1 + _SAME_PRICE)
+        locked = order.price <= bound or (whole and order.high <= bound)
     return locked
 
 
 @jit
-def _is_good(price: float, limit: float, buying: bool) -> bool:
-    if np.isnan(limit):
-        return True
-    return price <= limit * (1 + _SAME_PRICE) if buying else price >= limit * (1 - _SAME_PRICE)
-
-
-@jit
-def _is_reached(market: Market, row: int, column: int, limit: float, buying: bool) -> bool:
-    """Whether the row traded beyond a limit; at it is not enough, as others wait there too."""
-    if np.isnan(limit):
-        return False
-    reached: bool = market.low[row, column] < limit * (1 - _SAME_PRICE)
-    if not buying:
-        reached = market.high[row, column] > limit * (1 + _SAME_PRICE)
-    return reached
+def _is_good(order: Record) -> bool:
+    """Whether the price is as good as the order's limit, if it has one."""
+    good: bool = np.isnan(order.limit)
+    if not good and order.shares > 0:
+        good = order.price <= order.limit * (1 + _SAME_PRICE)
+    elif not good:
+        good = order.price >= order.limit * (1 - _SAME_PRICE)
+    return good

@@ -17,7 +17,7 @@ import numpy as np
 
 from quantflux.backtest.kernels.contract import Account, Book, Market, Record, Records, Terms
 from quantflux.backtest.kernels.log import write_fill, write_refusal
-from quantflux.backtest.kernels.prices import filled_at, quote, trailing_volatility
+from quantflux.backtest.kernels.prices import filled_at, quote, read_row, trailing_volatility
 from quantflux.backtest.kernels.purchases import (
     add_purchase,
     drop_purchases,
@@ -63,13 +63,9 @@ def trade(market: Market, terms: Terms, account: Account, orders: Records, book:
 
 @jit
 def _meet(market: Market, terms: Terms, account: Account, orders: Records, row: int) -> None:
+    read_row(market, terms, orders, row)
     for order in orders:
-        price, stopped, waited = quote(
-            market, terms, account, row, order.column, order.shares > 0, order.limit
-        )
-        order.price = price
-        order.stopped = stopped
-        order.waited = waited
+        quote(market, terms, account, order, row)
         order.volatility = trailing_volatility(market, terms, row, order.column)
 
 
@@ -79,12 +75,12 @@ def _sell(market: Market, terms: Terms, account: Account, order: Record, book: B
     held = stake.shares
     wanted = held if order.everything else -order.shares
     shares, reason = _sellable(market, terms, account, order, row, wanted)
-    if shares <= 0:
+    if shares <= wanted * _DUST:
         _refuse(account, order, book, row, -wanted, reason)
         return
     if shares > held * (1 - _DUST):
         shares = held
-    paid = _paid(market, terms, order, row, shares)
+    paid = filled_at(terms, order, shares)
     amount = shares * paid
     fees = _fees(market, terms, order, row, amount)
     tax = tax_of_sale(market, account, order.column, market.rows[row].day, shares) if terms.tax else 0.0
@@ -121,7 +117,7 @@ def _sellable(
         free = held - locked_shares(market, account, order.column, market.rows[row].day)
         if shares > free + held * _DUST:
             shares, reason = max(free, 0.0), _SETTLEMENT
-    left = _volume_left(market, terms, account, row, order.column)
+    left = _volume_left(terms, account, order, row)
     if shares > left:
         shares, reason = left, _VOLUME
     rounded = sold_in_lots(market, terms, order.column, shares, held)
@@ -155,7 +151,7 @@ def _planned(market: Market, terms: Terms, account: Account, order: Record, row:
     if order.stopped != _FILLED:
         return 0.0
     shares = min(order.exact * scale, order.shares)
-    shares = min(shares, _volume_left(market, terms, account, row, order.column))
+    shares = min(shares, _volume_left(terms, account, order, row))
     return bought_in_lots(market, terms, order.column, shares)
 
 
@@ -164,10 +160,10 @@ def _buy(market: Market, terms: Terms, account: Account, order: Record, book: Bo
     state, stake = account.state[0], account.stakes[order.column]
     wanted = order.shares
     shares, reason = _buyable(market, terms, account, order, row)
-    if shares <= 0:
+    if shares <= wanted * _DUST:
         _refuse(account, order, book, row, wanted, reason)
         return
-    paid = _paid(market, terms, order, row, shares)
+    paid = filled_at(terms, order, shares)
     amount = shares * paid
     fees = _fees(market, terms, order, row, amount)
     state.cash = max(state.cash - (amount + fees[0] + fees[1] + fees[2]), 0.0)
@@ -189,7 +185,7 @@ def _buyable(market: Market, terms: Terms, account: Account, order: Record, row:
     if order.stopped != _FILLED:
         return 0.0, order.stopped
     shares, reason = order.shares, _FILLED
-    left = _volume_left(market, terms, account, row, order.column)
+    left = _volume_left(terms, account, order, row)
     if shares > left:
         shares, reason = left, _VOLUME
     rounded = bought_in_lots(market, terms, order.column, shares)
@@ -226,15 +222,9 @@ def _cost(market: Market, terms: Terms, order: Record, row: int, shares: float) 
     """Return what a purchase costs with all fees, yuan."""
     if shares <= 0:
         return 0.0
-    amount = shares * _paid(market, terms, order, row, shares)
+    amount = shares * filled_at(terms, order, shares)
     fees = _fees(market, terms, order, row, amount)
     return amount + fees[0] + fees[1] + fees[2]
-
-
-@jit
-def _paid(market: Market, terms: Terms, order: Record, row: int, shares: float) -> float:
-    """Return the price of an order that is filled with some shares."""
-    return order.price if order.waited else filled_at(market, terms, order, row, shares)
 
 
 @jit
@@ -250,14 +240,13 @@ def _fees(market: Market, terms: Terms, order: Record, row: int, amount: float) 
 
 
 @jit
-def _volume_left(market: Market, terms: Terms, account: Account, row: int, column: int) -> float:
+def _volume_left(terms: Terms, account: Account, order: Record, row: int) -> float:
     """Return the shares that all orders of a name may still take of a row; a volume not known is none."""
-    if not terms.volume or np.isnan(market.close[row, column]):
+    if not terms.volume or np.isnan(order.close):
         return np.inf
-    stake = account.stakes[column]
+    stake = account.stakes[order.column]
     used = stake.used if stake.used_on == row else 0.0
-    volume = market.volume[row, column]
-    return max(terms.participation * volume - used, 0.0) if volume > 0 else 0.0
+    return max(terms.participation * order.volume - used, 0.0) if order.volume > 0 else 0.0
 
 
 @jit
