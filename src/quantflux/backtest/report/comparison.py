@@ -162,7 +162,8 @@ def _table(studies: Sequence[Study]) -> str:
             [both("首日", "First day"), *(str(study.times[0]) for study in studies)],
             [both("末日", "Last day"), *(str(study.times[-1]) for study in studies)],
         ]
-        rows = [[label, *(write(study) for study in studies)] for label, write in _ROWS]
+        cells = [(label, [write(study) for study in studies]) for label, write in _ROWS]
+        rows = [[label, *found] for label, found in cells if set(found) != {DASH}]
         return table(["", *(escape(study.name) for study in studies)], [verdict, *rows, *days_of])
     rows = [[escape(study.name), *(write(study) for _, write in _ROWS)] for study in studies]
     return table(["", *(label for label, _ in _ROWS)], rows, "factors")

@@ -185,7 +185,7 @@ def _other_benchmark(study: Study) -> list[Words]:
 
 
 def _short(study: Study) -> list[Words]:
-    if study.performance.days >= 3 * TRADING_DAYS:
+    if study.performance.days >= 3 * TRADING_DAYS or verdict_of(study) is Verdict.SHORT:
         return []
     return [Words("历史不足三年：结论不稳。", "Less than three years of history: conclusions are shaky.")]
 
