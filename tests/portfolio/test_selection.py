@@ -21,7 +21,7 @@ from quantflux.portfolio.constraints import (
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.risk.model import RiskModel
-from tests.portfolio.problems import groups, market, names
+from tests.portfolio.problems import dense, groups, market, names
 
 
 def best_of_all(
@@ -210,3 +210,16 @@ def test_dropped_names_are_sold_and_paid_for() -> None:
 
     assert found.statistics.turnover is not None and found.statistics.turnover <= needed - 0.05 + 1e-6
     assert found.statistics.names <= 4
+
+
+@pytest.mark.parametrize("form", [lambda risk: risk, dense], ids=["in factors", "dense"])
+def test_names_that_are_not_held_count_against_the_benchmark(form) -> None:  # type: ignore[no-untyped-def]
+    problem = market(constraints=(MaxNames(4),))
+
+    found = optimise(replace(problem, risk=form(problem.risk)), "tracking")
+
+    assert found.statistics.tracking_error is not None
+    assert f"variance over the benchmark {found.statistics.tracking_error**2:.6g}; " in found.notes[0]
+    exact = best_of_all(problem, 4, 2.0, 2 * problem.risk.times(problem.benchmark))  # type: ignore[union-attr, arg-type]
+    exact += problem.risk.variance(problem.benchmark)  # type: ignore[union-attr, arg-type]
+    assert exact - 1e-12 <= found.statistics.tracking_error**2 <= exact * 1.05
