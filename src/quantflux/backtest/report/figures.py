@@ -183,9 +183,9 @@ def _rolling_beta(study: Study, window: int) -> Figure:
     values = [
         (
             rolling_beta(mine, daily_returns(other.equity), window),
-            f"@beside_{i}",
+            name,
             "$accent" if not i else colour,
         )
-        for i, (other, _, colour) in enumerate(_others(study))
+        for i, (other, name, colour) in enumerate(_others(study))
     ]
     return _rolled(study, values)

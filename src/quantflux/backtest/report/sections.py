@@ -237,7 +237,7 @@ def exposure_section(study: Study) -> str:
         )
     ]
     if study.exposure.industries is not None:
-        parts.append(_chart(both("行业", "Industries"), "industries"))
+        parts.append(f"<h3>{both('行业', 'Industries')}</h3>{place('industries')}")
     return section(
         both("持仓", "What was held"),
         paragraph(

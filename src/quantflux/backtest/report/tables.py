@@ -20,9 +20,10 @@ MOST_TRIPS = 8
 
 def yuan(value: float) -> str:
     """Return an amount of money, the larger the rounder."""
-    if abs(value) >= 1e9:
-        return both(f"{value / 1e8:,.2f} 亿元", f"¥{value / 1e9:,.2f} bn")
-    return both(f"{value / 1e4:,.1f} 万元", f"¥{value:,.0f}")
+    sign, much = "-" if value < 0 else "", abs(value)
+    if much >= 1e9:
+        return both(f"{sign}{much / 1e8:,.2f} 亿元", f"{sign}¥{much / 1e9:,.2f} bn")
+    return both(f"{sign}{much / 1e4:,.1f} 万元", f"{sign}¥{much:,.0f}")
 
 
 def _rate(value: float) -> str:
