@@ -12,7 +12,9 @@ from quantflux.backtest.metrics import compare, luck, performance, round_trips
 from quantflux.backtest.orders import OrderLog, Targets
 from quantflux.backtest.simulator import simulate
 from quantflux.backtest.study import Study, Trials, study, study_of
+from quantflux.backtest.venue import Venue
 from quantflux.core.errors import InvalidRequest
+from quantflux.core.panel import Panel
 from tests.backtest.markets import everything, venue, weekly
 
 
@@ -115,3 +117,24 @@ def test_buying_the_benchmark_is_the_benchmark() -> None:
     assert found.comparison is not None
     assert found.comparison.excess_return == 0
     assert found.comparison.beta == pytest.approx(1)
+
+
+def test_minutes_are_measured_by_the_day() -> None:
+    days = np.arange("2024-01-02", "2024-01-06", dtype="datetime64[D]")
+    close = np.array([10.0, 10.5, 10.2, 10.8])
+
+    def bars(times: np.ndarray, price: np.ndarray) -> Panel:
+        fields = dict.fromkeys(("open", "high", "low", "close"), price[:, None])
+        return Panel(times, ["600000.SH"], fields | {"volume": np.full((len(times), 1), 1e7)})
+
+    clock = (days[:, None].astype("datetime64[s]") + 60 * np.array([571, 600, 900])).ravel()
+    market = Venue.minute(bars(clock, np.repeat(close, 3)), Venue.daily(bars(days, close)))
+
+    found = study(market, Targets(np.array([0]), np.array([[1.0]])), execution=Execution.ideal(), capital=1e6)
+
+    # The start, decided in the first minute, and four closes.
+    assert found.rows.tolist() == [0, 2, 5, 8, 11]
+    assert found.times.tolist() == [days[0].item(), *days.tolist()]
+    np.testing.assert_allclose(found.equity / 1e6, [1, 1, *close[1:] / 10], rtol=1e-5)
+    assert found.ladder is not None
+    assert found.ladder.real == pytest.approx(1.08 ** (244 / 4) - 1, rel=1e-3)
