@@ -188,7 +188,7 @@ def test_correlated_names_stand_in_for_each_other() -> None:
 
     assert alone.shares.tolist() == [100.0, 100.0]
     assert sorted(together.shares.tolist()) == [100.0, 200.0]
-    assert together.annual_tracking_error == pytest.approx(together.tracking_error * np.sqrt(252))
+    assert together.annual_tracking_error == pytest.approx(together.tracking_error * np.sqrt(244))
 
 
 def test_names_without_weight_and_holding_need_no_price_and_stay_at_nothing() -> None:

@@ -69,7 +69,7 @@ def test_limits_of_a_year_become_limits_of_a_day(service: PortfolioService) -> N
         "[constraints]\nrisk = 0.22\nweights = 0.3\n",
     )
 
-    assert found.portfolio.statistics.risk == pytest.approx(0.22 / np.sqrt(252), rel=1e-4)
+    assert found.portfolio.statistics.risk == pytest.approx(0.22 / np.sqrt(244), rel=1e-4)
     assert "risk: risk at most 22 % a year" in found.binding
 
 
@@ -230,7 +230,7 @@ def test_an_expression_can_make_the_universe(service: PortfolioService, market: 
 
 def test_expectations_can_come_from_a_file(service: PortfolioService, tmp_path: Path) -> None:
     symbols = service.prepare(told(SMALL)).symbols
-    (tmp_path / "expected.csv").write_text(f"symbol,expected_return\n{symbols[1]},0.252\n")
+    (tmp_path / "expected.csv").write_text(f"symbol,expected_return\n{symbols[1]},0.244\n")
 
     case = service.prepare(
         told(

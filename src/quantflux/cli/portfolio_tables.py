@@ -1,4 +1,4 @@
-"""The tables of `quantflux portfolio`. Returns and risks are shown of a year of 252 days."""
+"""The tables of `quantflux portfolio`. Returns and risks are shown of a year of 244 days."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quantflux.cli.output import add_row, answers, counted, notes, table
+from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 
 if TYPE_CHECKING:
     from quantflux.portfolio.decomposition import RiskSplit
     from quantflux.portfolio.doctor import Price
     from quantflux.portfolio.service import Proposal
 
-_DAYS = 252
 _MOST_BINDING = 15
 
 
@@ -32,11 +32,12 @@ def print_statistics(proposal: Proposal) -> None:
     portfolio, case, figures = proposal.portfolio, proposal.case, proposal.portfolio.statistics
     solved = portfolio.status if portfolio.solver is None else f"{portfolio.status}, {portfolio.solver}"
     answers.print(f"[bold cyan]{_plain(case.file.name)}[/]  {case.day}  {portfolio.method} ({solved})")
-    root = _DAYS**0.5
     year = {
-        "expected return": None if figures.expected_return is None else figures.expected_return * _DAYS,
-        "risk": None if figures.risk is None else figures.risk * root,
-        "tracking error": None if figures.tracking_error is None else figures.tracking_error * root,
+        "expected return": None
+        if figures.expected_return is None
+        else figures.expected_return * TRADING_DAYS,
+        "risk": None if figures.risk is None else figures.risk * ROOT_OF_YEAR,
+        "tracking error": None if figures.tracking_error is None else figures.tracking_error * ROOT_OF_YEAR,
     }
     lots = proposal.lots
     rows = [
@@ -117,7 +118,7 @@ def print_risk(proposal: Proposal, top: int) -> None:
         if split is None or not split.deviation:
             continue
         answers.print(
-            f"[bold]where the {title} of {percent(split.deviation * _DAYS**0.5)} a year comes from[/]"
+            f"[bold]where the {title} of {percent(split.deviation * ROOT_OF_YEAR)} a year comes from[/]"
         )
         _print_split(proposal, split, top)
 

@@ -44,9 +44,9 @@ from quantflux.portfolio.portfolio_file import Groups, PortfolioFile
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.rebalance import Barriers
 from quantflux.portfolio.risk.model import RiskModel
+from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 from quantflux.rules import Commission, FeeRates, fee_rates
 
-_DAYS = 252
 _LEAST_AMOUNT = 1e5  # yuan a day: what a name that was not traded lately is taken to trade, in costs
 _AMOUNT_DAYS = 20
 _FORMULAS = frozenset({"equal", "inverse_volatility", "risk_parity", "hrp"})
@@ -230,7 +230,7 @@ class _Preparation:
                 self._names.market.symbols,
                 "expected_returns.file",
             )
-            return np.asarray(values[self.at] / _DAYS)
+            return np.asarray(values[self.at] / TRADING_DAYS)
         score = score_on(
             self._data,
             self._factors.registry,
@@ -261,12 +261,12 @@ class _Preparation:
             days = told.liquidity
             amounts = self._names.market.amounts[-days.window :, self.at].mean(axis=0)
             made.append(Liquidity(amounts, self._names.value, days.share, days.days, days.trades))
-        root = _DAYS**0.5
+        root = ROOT_OF_YEAR
         optional: list[tuple[float | int | None, Any]] = [
             (told.turnover, MaxTurnover),
             (None if told.risk is None else told.risk / root, MaxRisk),
             (None if told.tracking_error is None else told.tracking_error / root, MaxTrackingError),
-            (None if told.expected_return is None else told.expected_return / _DAYS, MinReturn),
+            (None if told.expected_return is None else told.expected_return / TRADING_DAYS, MinReturn),
             (told.names, MaxNames),
             (told.position, MinPosition),
         ]
@@ -328,7 +328,8 @@ class _Preparation:
         factors = self.risk.factors
         if not factors:
             raise InvalidRequest(
-                f"constraints.exposures: the risk model {self._file.risk.model!r} has no factors; use factor or statistical"
+                f"constraints.exposures: the risk model {self._file.risk.model!r} has no factors; use factor or "
+                "statistical"
             )
         single = told.least is None and told.most is None
         known = [factor for factor in factors if factor in told.limits] if single else list(factors)
@@ -359,7 +360,7 @@ class _Preparation:
 
     def _parameters(self) -> dict[str, Any]:
         made = dict(self._file.parameters)
-        scales = {"max_risk": _DAYS**0.5, "risk_free": float(_DAYS)}
+        scales = {"max_risk": ROOT_OF_YEAR, "risk_free": float(TRADING_DAYS)}
         for name, scale in scales.items():
             if isinstance(made.get(name), int | float):
                 made[name] = made[name] / scale
@@ -369,9 +370,9 @@ class _Preparation:
 
     def _views(self) -> list[AbsoluteView | RelativeView]:
         return [
-            AbsoluteView(view.symbol, view.expected_return / _DAYS, view.confidence)
+            AbsoluteView(view.symbol, view.expected_return / TRADING_DAYS, view.confidence)
             if view.symbol is not None
-            else RelativeView(view.better, view.worse, view.expected_return / _DAYS, view.confidence)
+            else RelativeView(view.better, view.worse, view.expected_return / TRADING_DAYS, view.confidence)
             for view in self._file.views
         ]
 

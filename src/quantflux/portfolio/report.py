@@ -22,11 +22,11 @@ from quantflux.pages.markup import (
     tools,
 )
 from quantflux.portfolio.decomposition import RiskSplit
+from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 
 if TYPE_CHECKING:
     from quantflux.portfolio.service import Proposal
 
-_DAYS = 252
 _MOST_BARS = 25
 _NAN = float("nan")
 
@@ -65,9 +65,9 @@ def _header(proposal: Proposal) -> str:
     case, portfolio = proposal.case, proposal.portfolio
     figures, lots = portfolio.statistics, proposal.lots
     yearly = {
-        "risk": _NAN if figures.risk is None else figures.risk * _DAYS**0.5,
-        "apart": _NAN if figures.tracking_error is None else figures.tracking_error * _DAYS**0.5,
-        "return": _NAN if figures.expected_return is None else figures.expected_return * _DAYS,
+        "risk": _NAN if figures.risk is None else figures.risk * ROOT_OF_YEAR,
+        "apart": _NAN if figures.tracking_error is None else figures.tracking_error * ROOT_OF_YEAR,
+        "return": _NAN if figures.expected_return is None else figures.expected_return * TRADING_DAYS,
     }
     cards = "".join(
         card(both(zh, en), figure)

@@ -24,9 +24,9 @@ from quantflux.core.errors import InvalidRequest
 from quantflux.portfolio.lot_sizes import Reachable
 from quantflux.portfolio.order_fees import order_fees
 from quantflux.portfolio.risk.model import RiskModel
+from quantflux.portfolio.year import ROOT_OF_YEAR
 from quantflux.rules import FeeRates, LotRule, lots_of
 
-TRADING_DAYS = 252
 _MOST_SWAPPED = 400  # names for which all pairs are tried
 _NOISE = 1e-12  # of the objective at the start: gains below it are rounding
 _ROUNDING = 1e-6  # yuan: what sums of yuan may lose
@@ -88,8 +88,8 @@ class LotPortfolio:
 
     @property
     def annual_tracking_error(self) -> float | None:
-        """The tracking error in a year of 252 days."""
-        return None if self.tracking_error is None else self.tracking_error * TRADING_DAYS**0.5
+        """The tracking error in a year of 244 days."""
+        return None if self.tracking_error is None else self.tracking_error * ROOT_OF_YEAR
 
 
 def to_lots(

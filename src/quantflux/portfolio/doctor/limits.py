@@ -16,8 +16,8 @@ import numpy as np
 from quantflux.portfolio.constraints import Bounds, Budget, Constraint, ExposureBounds, MinReturn
 from quantflux.portfolio.demands import Demand, LeastSize, NameCount, RiskLimit, Rows, Turnover
 from quantflux.portfolio.problem import Problem
+from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 
-TRADING_DAYS = 252
 _FORGIVEN = 1e-3  # of the last digit shown: what a solver's noise may add
 _MOST_NAMED = 4
 
@@ -35,7 +35,7 @@ class Scale:
 
         Examples
         --------
-        >>> WEIGHT.shown(0.0810), RISK.shown(0.00315), EXPOSURE.shown(0.25), NAMES.shown(30.0)
+        >>> WEIGHT.shown(0.0810), RISK.shown(0.0032), EXPOSURE.shown(0.25), NAMES.shown(30.0)
         ('8.1 %', '5 % a year', '0.25', '30')
         """
         number = value * self.factor
@@ -52,7 +52,7 @@ class Scale:
 
 
 WEIGHT = Scale(1.0, 1e-4, "{} %")
-RISK = Scale(TRADING_DAYS**0.5, 1e-4, "{} % a year")
+RISK = Scale(ROOT_OF_YEAR, 1e-4, "{} % a year")
 RETURN = Scale(float(TRADING_DAYS), 1e-4, "{} % a year")
 EXPOSURE = Scale(1.0, 1e-3, "{}")
 NAMES = Scale(1.0, 1.0, "{}")

@@ -21,7 +21,6 @@ from quantflux.portfolio.doctor.limits import (
     NAMES,
     RETURN,
     RISK,
-    TRADING_DAYS,
     WEIGHT,
     Limit,
     limits_of,
@@ -29,13 +28,14 @@ from quantflux.portfolio.doctor.limits import (
 from quantflux.portfolio.methods import optimise
 from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.result import Portfolio
+from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 
 _AT_LIMIT = 1e-5  # of the scale of a row
 _PART = 0.1  # of a step by which a limit is loosened, so that the difference is nearly the slope
 
 _STEPS = {
     WEIGHT: (0.01, "1 %"),
-    RISK: (0.01 / TRADING_DAYS**0.5, "1 % a year"),
+    RISK: (0.01 / ROOT_OF_YEAR, "1 % a year"),
     RETURN: (0.01 / TRADING_DAYS, "1 % a year"),
     EXPOSURE: (0.1, "0.1"),
     NAMES: (1.0, "1 name"),
@@ -144,8 +144,8 @@ def _price(
         int(rows.sum()),
         words,
         _change(before.expected_return, after.expected_return, TRADING_DAYS / part),
-        _change(before.risk, after.risk, TRADING_DAYS**0.5 / part),
-        _change(before.tracking_error, after.tracking_error, TRADING_DAYS**0.5 / part),
+        _change(before.risk, after.risk, ROOT_OF_YEAR / part),
+        _change(before.tracking_error, after.tracking_error, ROOT_OF_YEAR / part),
         _change(*utilities, 1 / part),
     )
 
