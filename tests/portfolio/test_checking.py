@@ -53,6 +53,19 @@ def test_binding_limits_are_told_but_not_those_of_single_names() -> None:
     assert told == ("industry bounds: industry x at most 0.8",)
 
 
+def test_a_limit_against_the_benchmark_is_told_as_it_was_stated() -> None:
+    given = problem(
+        GroupBounds(["x", "x", "y"], -0.1, 0.1, relative=True), benchmark=np.array([0.3, 0.3, 0.4])
+    )
+
+    told = binding(given, np.array([0.4, 0.3, 0.3]))
+
+    assert told == (
+        "industry bounds: industry x against the benchmark at most 0.1",
+        "industry bounds: industry y against the benchmark at least -0.1",
+    )
+
+
 def test_the_box_is_what_all_limits_of_single_names_leave() -> None:
     limits = (Bounds(0.1, 0.5), Liquidity(np.array([9.0, 4.0, 9.0]), 1.0), NoTrade(["C"]))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantflux.portfolio.constraints import Budget
-from quantflux.portfolio.demands import TINY, LeastSize, NameCount, Rows
+from quantflux.portfolio.constraints import Bounds, Budget, Liquidity, NoTrade
+from quantflux.portfolio.demands import TINY, LeastSize, NameCount, RiskLimit, Rows, Turnover
 from quantflux.portfolio.problem import Problem
 
 TOLERANCE = 1e-6
@@ -13,6 +13,7 @@ TOLERANCE = 1e-6
 
 _CUTOFFS = (1e-6, 1e-7, 1e-8, 1e-9)  # weights below are dust that an interior-point solver leaves
 _WHOLE = NameCount | LeastSize
+_OF_NAMES = (Budget, Bounds, NoTrade, Liquidity)  # they bind at nearly every name, or always
 
 
 def breaches(problem: Problem, weights: np.ndarray, tolerance: float = TOLERANCE) -> list[str]:
@@ -29,13 +30,21 @@ def binding(problem: Problem, weights: np.ndarray, tolerance: float = 1e-5) -> t
     """Say at which limits weights stand, in words. Those that fix one name or the whole sum are left out."""
     found = []
     for constraint, demand in problem.demands:
-        if isinstance(constraint, Budget) or isinstance(demand, LeastSize):
-            continue
-        at = demand.breach(weights) > -tolerance * demand.scale
-        if isinstance(demand, Rows):
-            at &= np.diff(demand.matrix.indptr) > 1
-        found += [f"{constraint.name}: {demand.words(int(row))}" for row in np.flatnonzero(at)]
+        if isinstance(demand, Rows) and not isinstance(constraint, _OF_NAMES):
+            found += [f"{constraint.name}: {words}" for words in _binding_rows(demand, weights, tolerance)]
+        elif (
+            not isinstance(demand, Rows | LeastSize)
+            and demand.breach(weights)[0] > -tolerance * demand.scale[0]
+        ):
+            found.append(f"{constraint.name}: {demand.words()}")
     return tuple(found)
+
+
+def _binding_rows(rows: Rows, weights: np.ndarray, tolerance: float) -> list[str]:
+    values, near = rows.matrix @ weights, tolerance * rows.scale
+    below, above = values < rows.lower + near, values > rows.upper - near
+    at = np.flatnonzero(below | above)
+    return [rows.words(int(row), below=bool(below[row]), above=bool(above[row])) for row in at]
 
 
 def worst(problem: Problem, weights: np.ndarray, *, whole: bool = True) -> float:

@@ -406,7 +406,7 @@ def _weights(problem: Problem, at: np.ndarray, lower: np.ndarray, upper: np.ndar
 
 def _against_benchmark(name: str, rows: Rows, problem: Problem) -> Rows:
     base = rows.matrix @ problem.benchmark_for(name)
-    return Rows(rows.labels, rows.matrix, rows.lower + base, rows.upper + base)
+    return Rows(rows.labels, rows.matrix, rows.lower + base, rows.upper + base, base)
 
 
 def _by_key(limits: float | Mapping[str, float], keys: list[str], free: float) -> np.ndarray:

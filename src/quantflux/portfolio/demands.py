@@ -39,12 +39,15 @@ class Rows:
     matrix : sparse array of float64, shape (M, N)
     lower, upper : array of float64, shape (M,)
         Fractions of capital, or exposures; infinite where there is no limit.
+    base : array of float64, shape (M,), or None
+        What the benchmark has of each row, where limits are meant against it; words leave it out.
     """
 
     labels: Sequence[str]
     matrix: sparse.csr_array
     lower: np.ndarray
     upper: np.ndarray
+    base: np.ndarray | None = None
 
     def breach(self, weights: np.ndarray) -> np.ndarray:
         """By how much weights break each row, shape (M,)."""
@@ -62,13 +65,14 @@ class Rows:
     def _entries(self) -> sparse.coo_array:
         return self.matrix.tocoo()
 
-    def words(self, row: int) -> str:
-        """Say what one row demands."""
-        low, high = float(self.lower[row]), float(self.upper[row])
+    def words(self, row: int, *, below: bool = True, above: bool = True) -> str:
+        """Say what one row demands: its lower limit, its upper one, or both."""
+        base = 0.0 if self.base is None else float(self.base[row])
+        low, high = float(self.lower[row]) - base, float(self.upper[row]) - base
         if low == high:
             return f"{self.labels[row]} exactly {low:.6g}"
-        parts = [f"at least {low:.6g}"] * bool(np.isfinite(low))
-        parts += [f"at most {high:.6g}"] * bool(np.isfinite(high))
+        parts = [f"at least {low:.6g}"] * (below and bool(np.isfinite(low)))
+        parts += [f"at most {high:.6g}"] * (above and bool(np.isfinite(high)))
         return f"{self.labels[row]} {' and '.join(parts) or 'free'}"
 
 
