@@ -88,7 +88,7 @@ def run(
     run_file = _within(read_run_file(file), start, end)
     with opened(settings_of(context)) as platform:
         backtester = platform.backtests
-        with told() as hooks, _working("simulating"):
+        with told() as hooks, _working("simulating (compiles once)"):
             done = backtester.run(run_file, ladder=rules, hooks=hooks)
         trials, target = backtester.trials(), record or _record_path(report, done, backtester.folder)
     if report is not None:
@@ -199,7 +199,7 @@ def replay(
     from quantflux.backtest.record import RunRecord
 
     then = RunRecord.read(record)
-    with opened(settings_of(context)) as platform, told() as hooks, _working("simulating"):
+    with opened(settings_of(context)) as platform, told() as hooks, _working("simulating (compiles once)"):
         found = platform.backtests.replay(then, hooks)
     print_replay(found)
     if not found.is_identical:
