@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from quantflux.portfolio.constraints import Bounds, Budget, Liquidity, NoTrade
-from quantflux.portfolio.demands import TINY, LeastSize, NameCount, RiskLimit, Rows, Turnover
+from quantflux.portfolio.demands import TINY, LeastSize, NameCount, Rows
 from quantflux.portfolio.problem import Problem
 
 TOLERANCE = 1e-6

@@ -1,6 +1,6 @@
 """Constraints as objects. Each checks itself against a problem, and says what it demands.
 
-Arrays stand in the order of `Problem.symbols`; weights are fractions of capital, risks are per day.
+Arrays stand in the order of `Facts.symbols`; weights are fractions of capital, risks are per day.
 
     Budget             how much is invested; the rest is cash
     Bounds             least and largest weight of each name
@@ -20,17 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy import sparse
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.portfolio.demands import Demand, LeastSize, NameCount, RiskLimit, Rows, Turnover
+from quantflux.portfolio.facts import Facts
 from quantflux.portfolio.vectors import finite_number, spread, spread_limits
-
-if TYPE_CHECKING:
-    from quantflux.portfolio.problem import Problem
 
 
 @runtime_checkable
@@ -42,7 +40,7 @@ class Constraint(Protocol):
         """What it is called in messages: "industry bounds"."""
         ...
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Say what it demands of the weights of a problem, or refuse a problem that lacks what it needs."""
         ...
 
@@ -65,12 +63,12 @@ class Budget:
         """What it is called in messages."""
         return "budget"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that the weights add up."""
         low, high = finite_number("least budget", self.least), finite_number("most budget", self.most)
         if low > high:
             raise InvalidRequest(f"a budget goes from the least to the most, was {low} to {high}")
-        ones = sparse.csr_array(np.ones((1, len(problem.symbols))))
+        ones = sparse.csr_array(np.ones((1, len(facts.symbols))))
         return (Rows(("sum of weights",), ones, np.array([low]), np.array([high])),)
 
 
@@ -92,10 +90,10 @@ class Bounds:
         """What it is called in messages."""
         return "bounds"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that each weight lies in its bounds."""
-        lower, upper = spread_limits("weights", self.lower, self.upper, problem.symbols)
-        return (_weights(problem, np.arange(len(lower)), lower, upper),)
+        lower, upper = spread_limits("weights", self.lower, self.upper, facts.symbols)
+        return (_weights(facts, np.arange(len(lower)), lower, upper),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +123,12 @@ class GroupBounds:
         """What it is called in messages."""
         return f"{self.kind} bounds"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that each group's weight lies in its bounds."""
         of_name = np.array([group or "" for group in self.groups], dtype=np.str_)
-        if of_name.shape != (len(problem.symbols),):
+        if of_name.shape != (len(facts.symbols),):
             raise InvalidRequest(
-                f"{self.name} need the group of each of {len(problem.symbols)} names, got {len(of_name)}"
+                f"{self.name} need the group of each of {len(facts.symbols)} names, got {len(of_name)}"
             )
         names, codes = np.unique(of_name, return_inverse=True)
         member = of_name != ""
@@ -148,7 +146,7 @@ class GroupBounds:
             lower[limited],
             upper[limited],
         )
-        return (_against_benchmark(self.name, rows, problem) if self.relative else rows,)
+        return (_against_benchmark(self.name, rows, facts) if self.relative else rows,)
 
     def _limits(self, limits: float | Mapping[str, float], groups: list[str], free: float) -> np.ndarray:
         if not isinstance(limits, Mapping):
@@ -187,7 +185,7 @@ class ExposureBounds:
         """What it is called in messages."""
         return "exposure bounds"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that each exposure lies in its bounds."""
         factors = list(self.factors)
         for limits in (self.lower, self.upper):
@@ -195,7 +193,7 @@ class ExposureBounds:
                 factors += [factor for factor in limits if factor not in factors]
         if not factors:
             raise InvalidRequest("exposure bounds need the names of the factors that they limit")
-        matrix = sparse.csr_array(self._exposures(problem, factors).T)
+        matrix = sparse.csr_array(self._exposures(facts, factors).T)
         what = "exposure to {}" + " against the benchmark" * self.relative
         rows = Rows(
             [what.format(factor) for factor in factors],
@@ -203,22 +201,22 @@ class ExposureBounds:
             _by_key(self.lower, factors, -np.inf),
             _by_key(self.upper, factors, np.inf),
         )
-        return (_against_benchmark(self.name, rows, problem) if self.relative else rows,)
+        return (_against_benchmark(self.name, rows, facts) if self.relative else rows,)
 
-    def _exposures(self, problem: Problem, factors: list[str]) -> np.ndarray:
+    def _exposures(self, facts: Facts, factors: list[str]) -> np.ndarray:
         if self.exposures is not None:
             given = np.asarray(self.exposures, dtype=np.float64)
-            wanted = (len(problem.symbols), len(factors))
+            wanted = (len(facts.symbols), len(factors))
             if given.shape != wanted or not np.isfinite(given).all():
                 raise InvalidRequest(f"exposures must be finite and of shape {wanted}, had {given.shape}")
             return given
-        known = () if problem.risk is None or problem.risk.exposures is None else problem.risk.factors
+        known = () if facts.risk is None or facts.risk.exposures is None else facts.risk.factors
         if missing := [factor for factor in factors if factor not in known]:
             raise InvalidRequest(
                 f"the risk model has no exposures to {', '.join(missing)}; it has {', '.join(known) or 'none'}"
             )
-        assert problem.risk is not None and problem.risk.exposures is not None  # noqa: S101 - it knows the factors
-        return np.asarray(problem.risk.exposures[:, [known.index(factor) for factor in factors]])
+        assert facts.risk is not None and facts.risk.exposures is not None  # noqa: S101 - it knows the factors
+        return np.asarray(facts.risk.exposures[:, [known.index(factor) for factor in factors]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,9 +230,9 @@ class MaxTurnover:
         """What it is called in messages."""
         return "turnover"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that little is traded."""
-        return (Turnover(problem.current_for(self.name), _not_negative(self.name, self.most)),)
+        return (Turnover(facts.current_for(self.name), _not_negative(self.name, self.most)),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,9 +246,9 @@ class MaxRisk:
         """What it is called in messages."""
         return "risk"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that the portfolio moves little."""
-        return (RiskLimit(problem.risk_for(self.name), None, _not_negative(self.name, self.most)),)
+        return (RiskLimit(facts.risk_for(self.name), None, _not_negative(self.name, self.most)),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,10 +265,10 @@ class MaxTrackingError:
         """What it is called in messages."""
         return "tracking error"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that the portfolio stays near the benchmark."""
-        benchmark = problem.benchmark_for(self.name)
-        return (RiskLimit(problem.risk_for(self.name), benchmark, _not_negative(self.name, self.most)),)
+        benchmark = facts.benchmark_for(self.name)
+        return (RiskLimit(facts.risk_for(self.name), benchmark, _not_negative(self.name, self.most)),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,9 +282,9 @@ class MinReturn:
         """What it is called in messages."""
         return "return"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand a return."""
-        matrix = sparse.csr_array(problem.returns_for(self.name)[None, :])
+        matrix = sparse.csr_array(facts.returns_for(self.name)[None, :])
         least = finite_number("the least return", self.least)
         return (Rows(("expected daily return",), matrix, np.array([least]), np.array([np.inf])),)
 
@@ -302,11 +300,11 @@ class NoTrade:
         """What it is called in messages."""
         return "no-trade list"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that the names are left alone."""
-        current = problem.current_for(self.name)
-        at = problem.positions(self.symbols, self.name)
-        return (_weights(problem, at, current[at], current[at]),)
+        current = facts.current_for(self.name)
+        at = facts.positions(self.symbols, self.name)
+        return (_weights(facts, at, current[at], current[at]),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,9 +336,9 @@ class Liquidity:
         """What it is called in messages."""
         return "liquidity of trades" if self.trades else "liquidity"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that each position, or trade, is small beside what the market trades."""
-        amount = spread("daily amounts", self.daily_amount, problem.symbols)
+        amount = spread("daily amounts", self.daily_amount, facts.symbols)
         if amount.min(initial=0.0) < 0 or not 0 < self.capital < np.inf:
             raise InvalidRequest(
                 f"liquidity needs amounts of 0 or more and a capital above 0 yuan, "
@@ -349,8 +347,8 @@ class Liquidity:
         largest = (
             amount * _not_negative("share", self.share) * _not_negative("days", self.days) / self.capital
         )
-        centre = problem.current_for(self.name) if self.trades else np.zeros(len(amount))
-        return (_weights(problem, np.arange(len(amount)), centre - largest, centre + largest),)
+        centre = facts.current_for(self.name) if self.trades else np.zeros(len(amount))
+        return (_weights(facts, np.arange(len(amount)), centre - largest, centre + largest),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -364,9 +362,9 @@ class MaxNames:
         """What it is called in messages."""
         return "number of names"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that few names are held."""
-        del problem
+        del facts
         if self.most < 1:
             raise InvalidRequest(f"the number of names must be at least 1, was {self.most}")
         return (NameCount(int(self.most)),)
@@ -389,23 +387,23 @@ class MinPosition:
         """What it is called in messages."""
         return "least position"
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand that no position is tiny."""
-        least = spread("least positions", self.least, problem.symbols)
+        least = spread("least positions", self.least, facts.symbols)
         if least.min(initial=0.0) < 0:
             raise InvalidRequest(f"the least position must be 0 or more, was {least.min():g}")
         return (LeastSize(least),)
 
 
-def _weights(problem: Problem, at: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Rows:
+def _weights(facts: Facts, at: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Rows:
     matrix = sparse.csr_array(
-        (np.ones(len(at)), (np.arange(len(at)), at)), shape=(len(at), len(problem.symbols))
+        (np.ones(len(at)), (np.arange(len(at)), at)), shape=(len(at), len(facts.symbols))
     )
-    return Rows([f"weight of {problem.symbols[i]}" for i in at], matrix, lower, upper)
+    return Rows([f"weight of {facts.symbols[i]}" for i in at], matrix, lower, upper)
 
 
-def _against_benchmark(name: str, rows: Rows, problem: Problem) -> Rows:
-    base = rows.matrix @ problem.benchmark_for(name)
+def _against_benchmark(name: str, rows: Rows, facts: Facts) -> Rows:
+    base = rows.matrix @ facts.benchmark_for(name)
     return Rows(rows.labels, rows.matrix, rows.lower + base, rows.upper + base, base)
 
 

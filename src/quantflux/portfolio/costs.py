@@ -9,15 +9,13 @@ Each cost of a change d of a weight is a sum of terms `coefficient * |d| ** powe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from quantflux.core.errors import InvalidRequest
+from quantflux.portfolio.facts import Facts
 from quantflux.portfolio.vectors import finite_number, spread
-
-if TYPE_CHECKING:
-    from quantflux.portfolio.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +44,8 @@ class CostTerm:
 class Cost(Protocol):
     """What every cost can do."""
 
-    def term(self, problem: Problem) -> CostTerm:
-        """Give the coefficients of each name of a problem."""
+    def term(self, facts: Facts) -> CostTerm:
+        """Give the coefficients of each name of a facts."""
         ...
 
 
@@ -64,10 +62,10 @@ class LinearCost:
     buy: float | np.ndarray
     sell: float | np.ndarray
 
-    def term(self, problem: Problem) -> CostTerm:
+    def term(self, facts: Facts) -> CostTerm:
         """Give the rates of each name."""
         return CostTerm(
-            1.0, _rates("buying rates", self.buy, problem), _rates("selling rates", self.sell, problem)
+            1.0, _rates("buying rates", self.buy, facts), _rates("selling rates", self.sell, facts)
         )
 
 
@@ -102,12 +100,12 @@ class ImpactCost:
     coefficient: float = 1.0
     power: float = 1.5
 
-    def term(self, problem: Problem) -> CostTerm:
+    def term(self, facts: Facts) -> CostTerm:
         """Give the coefficients of each name."""
         if self.power not in {1.5, 2.0}:
             raise InvalidRequest(f"the power of impact must be 1.5 or 2, was {self.power}")
-        volatility = _rates("volatilities", self.volatility, problem)
-        amount = spread("daily amounts", self.daily_amount, problem.symbols)
+        volatility = _rates("volatilities", self.volatility, facts)
+        amount = spread("daily amounts", self.daily_amount, facts.symbols)
         capital = finite_number("capital", self.capital)
         if amount.min(initial=np.inf) <= 0 or capital <= 0 or not self.coefficient >= 0:
             raise InvalidRequest(
@@ -119,8 +117,8 @@ class ImpactCost:
         return CostTerm(self.power, each, each)
 
 
-def _rates(what: str, values: float | np.ndarray, problem: Problem) -> np.ndarray:
-    rates = spread(what, values, problem.symbols)
+def _rates(what: str, values: float | np.ndarray, facts: Facts) -> np.ndarray:
+    rates = spread(what, values, facts.symbols)
     if rates.min(initial=0.0) < 0:
         raise InvalidRequest(f"{what} must be 0 or more, found {rates.min():g}")
     return rates

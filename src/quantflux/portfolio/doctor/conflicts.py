@@ -23,6 +23,7 @@ from quantflux.portfolio.constraints import Bounds, Budget, Constraint
 from quantflux.portfolio.demands import Demand, Rows
 from quantflux.portfolio.doctor.elastic import ENOUGH, Relaxed, relax
 from quantflux.portfolio.doctor.limits import Limit
+from quantflux.portfolio.facts import Facts
 from quantflux.portfolio.problem import Problem
 
 _MOST_CONFLICTS = 4
@@ -92,9 +93,9 @@ class Loosened:
         """What it is called in messages."""
         return self.constraint.name
 
-    def demands(self, problem: Problem) -> tuple[Demand, ...]:
+    def demands(self, facts: Facts) -> tuple[Demand, ...]:
         """Demand what is left."""
-        del problem
+        del facts
         return self.changed
 
 
