@@ -12,6 +12,7 @@ import pytest
 
 from quantflux.core.clock import FixedClock
 from quantflux.core.errors import InvalidRequest, NotFound
+from quantflux.core.panel import Panel
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.adapters.memory import open_store
 from quantflux.data.panels import PanelTier
@@ -22,7 +23,7 @@ from quantflux.factors.engine import FactorEngine
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import ValueKeeper
 from quantflux.portfolio.risk.factor_model import CovarianceRule, FactorModel, RiskInputs
-from quantflux.portfolio.risk.inputs import load_risk_inputs
+from quantflux.portfolio.risk.inputs import EngineStyles, load_risk_inputs
 
 CLOCK = FixedClock(datetime(2041, 1, 1, tzinfo=UTC))
 END = date(2023, 3, 31)
@@ -108,6 +109,19 @@ def test_styles_are_those_of_the_engine_in_the_market_s_axes(
     for style, name in zip(read, inputs.styles.names, strict=True):
         np.testing.assert_array_equal(style, whole[name][300:310])
     assert (np.isfinite(read[:, -1]).sum(axis=1) > 100).all()
+
+
+def test_styles_of_other_days_are_laid_on_those_asked_for() -> None:
+    class OneDayMore:
+        def compute(self, factors: tuple[str, ...], start: str, end: str, symbols: list[str]) -> Panel:
+            assert (factors, start, end) == (("style",), "2024-01-02", "2024-01-04")
+            days = np.arange("2024-01-02", "2024-01-05", dtype="datetime64[D]")
+            return Panel(days, symbols, {"size": np.arange(3, dtype=np.float32)[:, None]})
+
+    times = np.array(["2024-01-02", "2024-01-04", "2024-01-08"], dtype="datetime64[D]")
+    styles = EngineStyles(OneDayMore(), ("style",), ("size",), times, np.array(["A"]))  # type: ignore[arg-type]
+
+    assert styles.read(slice(0, 2)).tolist() == [[[0.0], [2.0]]]
 
 
 def test_factor_returns_follow_the_drivers_of_the_market(

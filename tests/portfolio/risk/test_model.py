@@ -135,3 +135,23 @@ def test_a_lopsided_matrix_and_wrong_weights_are_refused() -> None:
         factored().variance(np.ones(5))
     with pytest.raises(InvalidRequest, match="no factors"):
         RiskModel(("A",), dense=np.eye(1)).factor_contributions(np.ones(1))
+
+
+def test_a_model_without_factors_is_its_specific_variances() -> None:
+    model = RiskModel(
+        ("A", "B"),
+        exposures=np.ones((2, 0)),
+        factor_covariance=np.ones((0, 0)),
+        specific=np.array([1.0, 4.0]),
+    )
+
+    assert model.covariance().tolist() == [[1.0, 0.0], [0.0, 4.0]] and model.root().shape == (0, 2)
+    assert model.volatility(np.array([0.0, 1.0])) == 2.0
+
+
+def test_portfolios_of_another_width_are_refused_and_the_same_names_are_the_same_model() -> None:
+    model = factored()
+
+    with pytest.raises(InvalidRequest, match=r"shape \(portfolios, 6\), had \(2, 5\)"):
+        model.variances(np.ones((2, 5)))
+    assert model.restricted(model.symbols) is model

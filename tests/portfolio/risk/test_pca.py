@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.portfolio.risk import statistical_risk
+from quantflux.portfolio.risk.pca import bai_ng_count
 from tests.portfolio.risk.histories import driven_returns, names
 
 
@@ -62,6 +63,14 @@ def test_a_known_covariance_is_recovered_within_sampling_error() -> None:
     # the relative error of a variance from 600 days has deviation sqrt(2 / 600) = 5.8 %
     np.testing.assert_allclose(model.variances(portfolios), expected, rtol=0.175)
     np.testing.assert_allclose(model.specific, specific**2, rtol=0.25)
+
+
+def test_returns_that_one_factor_explains_wholly_need_no_second() -> None:
+    rng = np.random.default_rng(1)
+    returns = np.outer(rng.normal(0, 0.01, 100), rng.uniform(0.5, 2, 10))
+
+    assert bai_ng_count(np.linalg.eigvalsh(returns @ returns.T / 10)[::-1], 10, 5) == 1
+    assert statistical_risk(returns, names(10)).factors == ("component_1",)
 
 
 def test_signs_do_not_depend_on_the_solver() -> None:

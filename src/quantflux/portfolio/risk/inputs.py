@@ -83,7 +83,7 @@ def load_risk_inputs(
     Returns
     -------
     RiskInputs
-        Float64 arrays of five kinds stay in memory; styles are read as they are needed.
+        Returns and capitalisations stay in memory, 16 bytes a day and name; styles are read as they are needed.
 
     Raises
     ------

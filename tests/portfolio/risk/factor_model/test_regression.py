@@ -122,7 +122,9 @@ def test_too_few_names_or_the_same_style_twice_give_no_regression() -> None:
     styles[:, 2] = styles[:, 1]
     twice = cross_section(replace(day, styles=styles), returns, cap, EVERYONE[:40])
 
-    for found in (few, twice):
+    flat = cross_section(replace(day, styles=0 * styles), returns, cap, EVERYONE[:40])
+
+    for found in (few, twice, flat):
         assert np.isnan(found.returns).all() and np.isnan(found.r_squared)
 
 
