@@ -33,7 +33,8 @@ class Holdings:
         return np.diff(self.offsets)
 
     def at(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the columns held after a row, and the shares of each."""
+        """Return the columns held after a row, and the shares of each; -1 is the last row."""
+        row = range(len(self.offsets) - 1)[row]
         part = slice(self.offsets[row], self.offsets[row + 1])
         return self.columns[part], self.shares[part]
 

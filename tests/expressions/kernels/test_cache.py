@@ -10,12 +10,16 @@ from pathlib import Path
 from quantflux.expressions.kernels.cache import cache_folder
 
 SHOW = "import quantflux.expressions.kernels, numba; print(numba.config.CACHE_DIR)"
+SHOW_OTHERS = """
+import numba, quantflux.backtest.kernels.loop as loop
+print(numba.config.CACHE_DIR, loop.run_rows.stats.cache_path)
+"""
 
 
-def shown_folder(**environment: str) -> str:
+def shown_folder(code: str = SHOW, **environment: str) -> str:
     inherited = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
     done = subprocess.run(
-        [sys.executable, "-c", SHOW], capture_output=True, text=True, check=True, env=inherited | environment
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=inherited | environment
     )
     return done.stdout.strip()
 
@@ -35,6 +39,15 @@ def test_it_is_under_the_users_cache(tmp_path: Path) -> None:
 
     assert folder.is_dir()
     assert folder.parent == tmp_path / "quantflux" / "kernels"
+
+
+def test_kernels_of_another_folder_have_a_place_of_their_own(tmp_path: Path) -> None:
+    here, there = (Path(shown) for shown in shown_folder(SHOW_OTHERS, XDG_CACHE_HOME=str(tmp_path)).split())
+
+    root = tmp_path / "quantflux" / "kernels"
+    assert here.parent == root
+    assert root in there.parents
+    assert here not in there.parents
 
 
 def test_the_users_own_choice_is_kept(tmp_path: Path) -> None:

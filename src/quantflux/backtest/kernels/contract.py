@@ -71,8 +71,8 @@ STAKE = _records(
 )
 """What the account knows of each name."""
 
-PURCHASE = _records(after=_INT, before=_INT, day=_INT, shares=_FLOAT)
-"""One purchase: the next newer and older one of the name; of a free place, `after` is the next free one."""
+PURCHASE = _records(after=_INT, before=_INT, date=_INT, shares=_FLOAT)
+"""One purchase: the next newer and older one of the name, the day since 1970; of a free place, `after` is the next."""
 
 ORDER = _records(
     column=_INT,
@@ -84,6 +84,9 @@ ORDER = _records(
     reason=_INT,  # of the last try, -1 before the first
     amount=_FLOAT,  # yuan traded today
     commission=_FLOAT,  # yuan charged today
+    smallest=_FLOAT,  # lot
+    step=_FLOAT,
+    settled=_INT,  # day since 1970 to which purchases may be sold
     open=_FLOAT,  # this row's, as are those that follow
     high=_FLOAT,
     low=_FLOAT,

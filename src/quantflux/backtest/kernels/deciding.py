@@ -155,12 +155,12 @@ def _bring(
         return
     change = yuan / price - held
     if change > held * _DUST:
-        lots = bought_in_lots(market, terms, column, change)
+        lots = bought_in_lots(terms.lots, market.names[column], change)
         if lots > 0:
             add_order(account, orders, column, lots, change, np.nan, False)
         elif held == 0:
             write_refusal(account, book, row, column, change, _LOT)
     elif -change > held * _DUST:
-        lots = sold_in_lots(market, terms, column, -change, held)
+        lots = sold_in_lots(terms.lots, market.names[column], -change, held)
         if lots > 0:
             add_order(account, orders, column, -lots, change, np.nan, True)

@@ -67,7 +67,8 @@ def _pay_out(market: Market, terms: Terms, account: Account, book: Book, row: in
     shares, price = stake.shares, stake.price * terms.recovery
     state.cash += shares * price
     if terms.tax:
-        tax = min(tax_of_sale(market, account, column, market.rows[row].day, shares), state.cash)
+        date = market.days[market.rows[row].day].date
+        tax = min(tax_of_sale(market.taxes, account, column, date, shares), state.cash)
         state.cash -= tax
         book.values[row].dividend_tax += tax
     drop_purchases(account, column)

@@ -60,6 +60,11 @@ def read_row(market: Market, terms: Terms, orders: Records, row: int) -> None:
     whole = terms.fill not in (OPEN, CLOSE)
     for order in orders:
         column = order.column
+        name = market.names[column]
+        order.smallest = name.smallest
+        order.step = name.step
+        settled = day - name.settlement
+        order.settled = market.days[settled].date if settled >= 0 else -1
         order.open = market.open[row, column]
         order.close = market.close[row, column]
         order.volume = market.volume[row, column]

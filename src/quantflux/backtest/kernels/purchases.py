@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from quantflux.backtest.kernels.contract import Account, Market
+import numpy as np
+
+from quantflux.backtest.kernels.contract import Account
 from quantflux.expressions.kernels.contract import jit
 
 _DUST = 1e-9  # relative: less than this is what rounding left
 
 
 @jit
-def add_purchase(account: Account, column: int, day: int, shares: float) -> None:
+def add_purchase(account: Account, column: int, date: int, shares: float) -> None:
     """Note shares bought; those of one day are one purchase."""
     state, stake = account.state[0], account.stakes[column]
     newest = stake.newest
-    if newest >= 0 and account.purchases[newest].day == day:
+    if newest >= 0 and account.purchases[newest].date == date:
         account.purchases[newest].shares += shares
         return
     place = state.free
@@ -22,7 +24,7 @@ def add_purchase(account: Account, column: int, day: int, shares: float) -> None
     state.purchases += 1
     made.after = -1
     made.before = newest
-    made.day = day
+    made.date = date
     made.shares = shares
     for table in range(account.dividends.shape[1]):
         account.dividends[place, table] = 0.0
@@ -34,12 +36,11 @@ def add_purchase(account: Account, column: int, day: int, shares: float) -> None
 
 
 @jit
-def locked_shares(market: Market, account: Account, column: int, day: int) -> float:
-    """Return the shares bought too recently to be sold on a day."""
+def locked_shares(account: Account, column: int, settled: int) -> float:
+    """Return the shares bought after a day, too recently to be sold."""
     locked = 0.0
-    since = day - market.names[column].settlement
     place = account.stakes[column].newest
-    while place >= 0 and account.purchases[place].day > since:
+    while place >= 0 and account.purchases[place].date > settled:
         locked += account.purchases[place].shares
         place = account.purchases[place].before
     return locked
@@ -57,20 +58,20 @@ def grow_purchases(account: Account, column: int, cash: float, growth: float, ta
 
 
 @jit
-def tax_of_sale(market: Market, account: Account, column: int, day: int, shares: float) -> float:
+def tax_of_sale(taxes: np.ndarray, account: Account, column: int, date: int, shares: float) -> float:
     """Return the tax on the dividends of the shares that a sale would take, yuan."""
     tax = 0.0
     place = account.stakes[column].oldest
     while place >= 0 and shares > 0:
         purchase = account.purchases[place]
         part = min(shares / purchase.shares, 1.0)
-        days = market.days[day].date - market.days[purchase.day].date
-        for table in range(market.taxes.shape[0]):
+        days = date - purchase.date
+        for table in range(taxes.shape[0]):
             if account.dividends[place, table] > 0:
                 bracket = 0
-                while days > market.taxes[table, bracket, 0]:
+                while days > taxes[table, bracket, 0]:
                     bracket += 1
-                tax += part * account.dividends[place, table] * market.taxes[table, bracket, 1]
+                tax += part * account.dividends[place, table] * taxes[table, bracket, 1]
         shares -= purchase.shares
         place = purchase.after
     return tax

@@ -40,19 +40,19 @@ _LAST_BITS = 1e-12
 @jit
 def trade(market: Market, terms: Terms, account: Account, orders: Records, book: Book, row: int) -> None:
     """Try all open orders on a row; those that are done, or never can be, are taken off the list."""
-    state = account.state[0]
+    state, day = account.state[0], market.days[market.rows[row].day]
     _meet(market, terms, account, orders[: state.orders], row)
     buys = 0
     for i in range(state.orders):
         if orders[i].shares < 0:
-            _sell(market, terms, account, orders[i], book, row)
+            _sell(market.taxes, day, terms, account, orders[i], book, row)
         else:
             buys += 1
     if buys:
-        _plan(market, terms, account, orders[: state.orders], row)
+        _plan(day, terms, account, orders[: state.orders], row)
         for i in range(state.orders):
             if orders[i].shares > 0:
-                _buy(market, terms, account, orders[i], book, row)
+                _buy(day, terms, account, orders[i], book, row)
     kept = 0
     for i in range(state.orders):
         if orders[i].shares != 0.0:
@@ -70,11 +70,13 @@ def _meet(market: Market, terms: Terms, account: Account, orders: Records, row: 
 
 
 @jit
-def _sell(market: Market, terms: Terms, account: Account, order: Record, book: Book, row: int) -> None:
+def _sell(
+    taxes: np.ndarray, day: Record, terms: Terms, account: Account, order: Record, book: Book, row: int
+) -> None:
     state, stake = account.state[0], account.stakes[order.column]
     held = stake.shares
     wanted = held if order.everything else -order.shares
-    shares, reason = _sellable(market, terms, account, order, row, wanted)
+    shares, reason = _sellable(terms, account, order, row, wanted)
     if shares <= wanted * _DUST:
         _refuse(account, order, book, row, -wanted, reason)
         return
@@ -82,8 +84,8 @@ def _sell(market: Market, terms: Terms, account: Account, order: Record, book: B
         shares = held
     paid = filled_at(terms, order, shares)
     amount = shares * paid
-    fees = _fees(market, terms, order, row, amount)
-    tax = tax_of_sale(market, account, order.column, market.rows[row].day, shares) if terms.tax else 0.0
+    fees = _fees(day, terms, order, amount)
+    tax = tax_of_sale(taxes, account, order.column, day.date, shares) if terms.tax else 0.0
     received = amount - fees[0] - fees[1] - fees[2] - tax
     if state.cash + received < 0:
         _refuse(account, order, book, row, -wanted, _CASH)
@@ -101,9 +103,7 @@ def _sell(market: Market, terms: Terms, account: Account, order: Record, book: B
 
 
 @jit
-def _sellable(
-    market: Market, terms: Terms, account: Account, order: Record, row: int, wanted: float
-) -> tuple[float, int]:
+def _sellable(terms: Terms, account: Account, order: Record, row: int, wanted: float) -> tuple[float, int]:
     """Return how much of a sale is possible, and what cut it last."""
     held = account.stakes[order.column].shares
     if held <= 0:
@@ -114,20 +114,20 @@ def _sellable(
     if shares > held * (1 + _DUST):
         shares, reason = held, _NOT_HELD
     if terms.settlement:
-        free = held - locked_shares(market, account, order.column, market.rows[row].day)
+        free = held - locked_shares(account, order.column, order.settled)
         if shares > free + held * _DUST:
             shares, reason = max(free, 0.0), _SETTLEMENT
     left = _volume_left(terms, account, order, row)
     if shares > left:
         shares, reason = left, _VOLUME
-    rounded = sold_in_lots(market, terms, order.column, shares, held)
+    rounded = sold_in_lots(terms.lots, order, shares, held)
     if rounded < shares * (1 - _DUST) and reason == _FILLED:
         reason = _LOT
     return rounded, reason
 
 
 @jit
-def _plan(market: Market, terms: Terms, account: Account, orders: Records, row: int) -> None:
+def _plan(day: Record, terms: Terms, account: Account, orders: Records, row: int) -> None:
     """Scale purchases that come from weights down together until the cash pays for them and their costs."""
     state = account.state[0]
     scale = 1.0
@@ -136,8 +136,8 @@ def _plan(market: Market, terms: Terms, account: Account, orders: Records, row: 
         due = 0.0
         for order in orders:
             if order.shares > 0:
-                order.planned = _planned(market, terms, account, order, row, scale)
-                due += _cost(market, terms, order, row, order.planned)
+                order.planned = _planned(terms, account, order, row, scale)
+                due += _cost(day, terms, order, order.planned)
         if due <= state.cash or state.in_order:
             return
         scale *= min(state.cash / due, 1 - least)
@@ -146,26 +146,26 @@ def _plan(market: Market, terms: Terms, account: Account, orders: Records, row: 
 
 
 @jit
-def _planned(market: Market, terms: Terms, account: Account, order: Record, row: int, scale: float) -> float:
+def _planned(terms: Terms, account: Account, order: Record, row: int, scale: float) -> float:
     """Return how much of a purchase, scaled, volume and lots allow."""
     if order.stopped != _FILLED:
         return 0.0
     shares = min(order.exact * scale, order.shares)
     shares = min(shares, _volume_left(terms, account, order, row))
-    return bought_in_lots(market, terms, order.column, shares)
+    return bought_in_lots(terms.lots, order, shares)
 
 
 @jit
-def _buy(market: Market, terms: Terms, account: Account, order: Record, book: Book, row: int) -> None:
+def _buy(day: Record, terms: Terms, account: Account, order: Record, book: Book, row: int) -> None:
     state, stake = account.state[0], account.stakes[order.column]
     wanted = order.shares
-    shares, reason = _buyable(market, terms, account, order, row)
+    shares, reason = _buyable(day, terms, account, order, row)
     if shares <= wanted * _DUST:
         _refuse(account, order, book, row, wanted, reason)
         return
     paid = filled_at(terms, order, shares)
     amount = shares * paid
-    fees = _fees(market, terms, order, row, amount)
+    fees = _fees(day, terms, order, amount)
     state.cash = max(state.cash - (amount + fees[0] + fees[1] + fees[2]), 0.0)
     if not stake.is_held:
         stake.is_held = True
@@ -173,14 +173,14 @@ def _buy(market: Market, terms: Terms, account: Account, order: Record, book: Bo
         account.held[state.held] = order.column
         state.held += 1
     stake.shares += shares
-    add_purchase(account, order.column, market.rows[row].day, shares)
+    add_purchase(account, order.column, day.date, shares)
     slipped = shares * (paid - order.price)
     write_fill(account, book, row, order.column, wanted, shares, paid, reason, fees, slipped)
     _settle(account, order, row, wanted, shares, amount, fees[0], reason)
 
 
 @jit
-def _buyable(market: Market, terms: Terms, account: Account, order: Record, row: int) -> tuple[float, int]:
+def _buyable(day: Record, terms: Terms, account: Account, order: Record, row: int) -> tuple[float, int]:
     """Return how much of a purchase is possible, and what cut it last."""
     if order.stopped != _FILLED:
         return 0.0, order.stopped
@@ -188,29 +188,26 @@ def _buyable(market: Market, terms: Terms, account: Account, order: Record, row:
     left = _volume_left(terms, account, order, row)
     if shares > left:
         shares, reason = left, _VOLUME
-    rounded = bought_in_lots(market, terms, order.column, shares)
+    rounded = bought_in_lots(terms.lots, order, shares)
     if rounded < shares * (1 - _DUST):
         reason = _LOT if reason == _FILLED else reason
-    possible = _affordable(market, terms, account, order, row, min(rounded, order.planned))
+    possible = _affordable(day, terms, account, order, min(rounded, order.planned))
     return possible, _CASH if possible < rounded * (1 - _DUST) else reason
 
 
 @jit
-def _affordable(
-    market: Market, terms: Terms, account: Account, order: Record, row: int, shares: float
-) -> float:
+def _affordable(day: Record, terms: Terms, account: Account, order: Record, shares: float) -> float:
     """Return the most of a purchase that the cash pays for, in lots, found by halving."""
     cash = account.state[0].cash * (1 + _LAST_BITS)
-    if _cost(market, terms, order, row, shares) <= cash:
+    if _cost(day, terms, order, shares) <= cash:
         return shares
-    name = market.names[order.column]
-    least, step = (name.smallest, name.step) if terms.lots else (0.0, shares * _LAST_BITS)
-    if _cost(market, terms, order, row, least) > cash:
+    least, step = (order.smallest, order.step) if terms.lots else (0.0, shares * _LAST_BITS)
+    if _cost(day, terms, order, least) > cash:
         return 0.0
     low, high = 0, round((shares - least) / step)
     while high - low > 1:
         middle = (low + high) // 2
-        if _cost(market, terms, order, row, least + middle * step) <= cash:
+        if _cost(day, terms, order, least + middle * step) <= cash:
             low = middle
         else:
             high = middle
@@ -218,21 +215,20 @@ def _affordable(
 
 
 @jit
-def _cost(market: Market, terms: Terms, order: Record, row: int, shares: float) -> float:
+def _cost(day: Record, terms: Terms, order: Record, shares: float) -> float:
     """Return what a purchase costs with all fees, yuan."""
     if shares <= 0:
         return 0.0
     amount = shares * filled_at(terms, order, shares)
-    fees = _fees(market, terms, order, row, amount)
+    fees = _fees(day, terms, order, amount)
     return amount + fees[0] + fees[1] + fees[2]
 
 
 @jit
-def _fees(market: Market, terms: Terms, order: Record, row: int, amount: float) -> tuple[float, float, float]:
+def _fees(day: Record, terms: Terms, order: Record, amount: float) -> tuple[float, float, float]:
     """Return commission, stamp duty and transfer fee; the least commission is charged once an order and day."""
     if not terms.fees:
         return 0.0, 0.0, 0.0
-    day = market.days[market.rows[row].day]
     charged = max((order.amount + amount) * terms.commission_rate, terms.commission_minimum)
     if order.shares > 0:
         return charged - order.commission, amount * day.stamp_buy, amount * day.transfer_buy
