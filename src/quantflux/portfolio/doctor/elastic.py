@@ -1,7 +1,8 @@
 """Some limits held, others loosened at a price: the least that has to give for weights to exist.
 
 Every limit that may give gets a slack of 0 or more, counted in weight (`Demand.scale`); the sum of all slacks is made
-as small as can be. It is 0 exactly when the limits can hold together.
+as small as can be. It is 0 exactly when the limits can hold together. A name too many counts as 1 % of weight, and what
+is traded of names that may not be traded counts tenfold.
 
 Linear problems go to HiGHS, also those with whole numbers of names; those with a limit of risk to Clarabel. Both
 together are beyond these solvers; see `selection`.
@@ -17,6 +18,7 @@ import cvxpy as cp
 import numpy as np
 
 from quantflux.core.errors import Infeasible
+from quantflux.portfolio.constraints import NoTrade
 from quantflux.portfolio.demands import LeastSize, NameCount, RiskLimit, Rows, Turnover
 from quantflux.portfolio.doctor.limits import Limit
 from quantflux.portfolio.problem import Problem
@@ -26,6 +28,7 @@ ENOUGH = 1e-6
 """A total of slacks below this is none: what an optimiser's result may overstep (in weight)."""
 
 _A_NAME = 0.01  # what one name too many counts as, in weight
+_UNLOCKED = 10.0  # what trading a name that may not be traded counts more: mostly it cannot be had at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ class Relaxed:
     Attributes
     ----------
     total : float
-        Sum of all slacks, in weight.
+        Sum of all slacks, in weight, some counting more than others.
     slacks : tuple of array or None
         Of each limit; None of those that were held.
     weights : array of shape (N,)
@@ -66,6 +69,12 @@ def relax(problem: Problem, limits: Sequence[Limit], elastic: Set[int]) -> Relax
         return None
 
 
+def _price_of(limit: Limit) -> float:
+    if isinstance(limit.demand, NameCount):
+        return _A_NAME
+    return _UNLOCKED if isinstance(limit.constraint, NoTrade) else 1.0
+
+
 class _Programme:
     def __init__(self, problem: Problem, limits: Sequence[Limit], elastic: Set[int]) -> None:
         self._limits = limits
@@ -86,7 +95,7 @@ class _Programme:
         price: Any = cp.Constant(0.0)
         for limit, slack in zip(self._limits, self._slacks, strict=True):
             if slack is not None:
-                price = price + cp.sum(slack) * (_A_NAME if isinstance(limit.demand, NameCount) else 1.0)
+                price = price + cp.sum(slack) * _price_of(limit)
         rules = [*self._rules, *(rule for each in self._of_limit for rule in each)]
         programme = cp.Problem(cp.Minimize(price), rules)
         chain = "whole" if self._whole else "linear" if programme.is_lp() else "convex"
