@@ -39,7 +39,8 @@ def backtest(
     """Run `quantflux backtest ARGUMENTS` in this process, in a folder of its own."""
     folder = shutil.copytree(market_folder(tmp_path_factory), tmp_path / "data")
     monkeypatch.setenv("QUANTFLUX_DATA_DIR", str(folder))
-    monkeypatch.setenv("HOME", str(tmp_path))
+    # Not HOME, where compiled kernels are kept: they would all be compiled again.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     # What a test's own log handlers are must not depend on the commands that ran.

@@ -126,6 +126,14 @@ def print_comparison(studies: Sequence[Study]) -> None:
             _written(study.cost_drag, ".2%"),
         )
     answers.print(made)
+    begun = {study.name: str(study.times[0]) for study in studies}
+    if len(set(begun.values())) > 1:
+        told = ", ".join(f"{name} {day}" for name, day in begun.items())
+        notes.print(
+            f"figures are of each run's own days, which begin with its first decision: {told}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def print_differences(names: Sequence[str], differing: Mapping[str, Sequence[Any]]) -> None:
