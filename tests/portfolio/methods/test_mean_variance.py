@@ -88,12 +88,13 @@ def test_cash_is_held_when_risk_is_disliked_enough() -> None:
 @pytest.mark.parametrize("active", [False, True])
 def test_a_linear_programme_finds_nothing_better_under_linear_constraints(seed: int, active: bool) -> None:
     problem = market(seed=seed, constraints=ALL)
-    aversion, weights = 10.0, np.zeros(12)
-
-    found = optimise(problem, "mean_variance", risk_aversion=aversion, active=active)
-
     assert problem.risk is not None and problem.benchmark is not None
-    weights = found.weights
+    aversion, form = 10.0, dense(problem.risk) if seed % 2 else problem.risk
+
+    weights = optimise(
+        replace(problem, risk=form), "mean_variance", risk_aversion=aversion, active=active
+    ).weights
+
     centre = problem.benchmark if active else 0.0
     gradient = aversion * problem.risk.covariance() @ (weights - centre) - problem.expected_returns
     member = np.array([[group == g for g in groups(12)] for group in ("bank", "chip", "food")], dtype=float)
