@@ -271,3 +271,25 @@ def test_several_runs_read_the_data_once(shared: Platform, monkeypatch: pytest.M
 
     assert len(loaded) == 1
     assert one.study.run.times is two.study.run.times
+
+
+def test_a_policy_of_its_own_is_shown_what_it_asks_for(shared: Platform, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "class Mine:\n"
+        "    def decide(self, view):\n"
+        "        gain = np.where(view['chosen'][-1], view['gain'][-1], -np.inf)\n"
+        "        weights = np.zeros(len(gain))\n"
+        "        weights[np.argsort(-np.nan_to_num(gain, nan=-np.inf), kind='stable')[:6]] = 1 / 6\n"
+        "        return weights\n",
+        encoding="utf-8",
+    )
+    own = {"kind": "python", "class": "mine.py:Mine", "fields": {"gain": FALL}}
+    values = {key: value for key, value in RANKED.items() if key != "score"} | {"policy": own}
+
+    mine = shared.backtests.run(run_of_values(values, "run.toml", tmp_path), ladder=False)
+    ranked = shared.backtests.run(run_of(), ladder=False)
+
+    np.testing.assert_allclose(mine.study.equity, ranked.study.equity, rtol=1e-12)
+    assert set(mine.record.files) == {"mine.py"}
+    assert mine.record.expressions["policy.fields.gain"] == ranked.record.expressions["score.factors.1"]

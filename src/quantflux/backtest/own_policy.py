@@ -3,7 +3,7 @@
 The class is made with the run file's parameters, and with `seed` if it takes one, anew for each simulation, so that
 nothing it remembers of one is there in the next. It has a method `decide(view)` and may have `rows(times)`; without it,
 the run file's schedule says when it is asked. Beside prices it is shown `view["chosen"]`, the names of the universe,
-and `view["score"]` if the run file has a score.
+`view["score"]` if the run file has a score, and what the run file lists under `policy.fields`.
 """
 
 from __future__ import annotations

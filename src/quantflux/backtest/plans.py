@@ -190,7 +190,7 @@ def _signals(prepared: Prepared) -> Plan:
 def _own(prepared: Prepared) -> Plan:
     policy, run = prepared.run.policy, prepared.run
     assert isinstance(policy, PythonPolicy)  # noqa: S101 - chosen by its type
-    fields = {"chosen": prepared.chosen}
+    fields = {**prepared.fields, "chosen": prepared.chosen}
     if prepared.parts:
         fields["score"] = score_of(prepared)
     file, _, name = policy.of.rpartition(":")

@@ -27,6 +27,7 @@ from quantflux.data.access import DataAccessLayer
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import Hooks
 
+_FIELDS = "policy.fields."
 _PRICES = "policy.weighting"
 """The key under which the closes are kept that an optimiser looks at."""
 
@@ -51,6 +52,8 @@ class Prepared:
         Where to buy and where to sell, for policies that go by signals.
     prices : array of float64, shape (T, N), or None
         Adjusted closes, for weighting by an optimiser.
+    fields : mapping of str to array of float64, shape (T, N)
+        What a policy of the user's own asked to be shown.
     expressions : mapping of str to mapping
         By the key of the run file where each stands: its canonical `text`, and `digest`.
     versions : mapping of str to int
@@ -65,6 +68,7 @@ class Prepared:
     parts: tuple[np.ndarray, ...]
     signals: tuple[np.ndarray, ...]
     prices: np.ndarray | None
+    fields: Mapping[str, np.ndarray]
     expressions: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, int]
     files: Mapping[str, str]
@@ -128,6 +132,8 @@ class Preparation:
             texts |= {f"score.factors.{i}": each.factor for i, each in enumerate(run.score.factors, start=1)}
         if run.policy.kind == "signals":
             texts |= {"policy.buy": run.policy.buy, "policy.sell": run.policy.sell}
+        if run.policy.kind == "python":
+            texts |= {f"{_FIELDS}{name}": text for name, text in run.policy.fields.items()}
         if run.policy.kind == "ranked" and run.policy.weighting not in SIMPLE_WEIGHTINGS:
             texts[_PRICES] = "close"
         return {key: self._meaning(text, key) for key, text in texts.items()}
@@ -161,6 +167,11 @@ class Preparation:
             parts=self._parts(run, run.score, ground, formulas) if run.score is not None else (),
             signals=tuple(ground.values[each.node.digest] > 0 for each in signals),
             prices=ground.values[formulas[_PRICES].node.digest] if _PRICES in formulas else None,
+            fields={
+                key.removeprefix(_FIELDS): ground.values[each.node.digest]
+                for key, each in formulas.items()
+                if key.startswith(_FIELDS)
+            },
             expressions={key: each.told for key, each in formulas.items()},
             versions=dict(sorted(ground.versions.items())),
             files=_files(run),

@@ -285,11 +285,14 @@ class PythonPolicy(Section):
         `FILE.py:Class`, the file beside the run file; `class` in the file.
     parameters : mapping
         What the class is made with.
+    fields : mapping of str to str
+        Expressions that it is shown under these names, beside prices.
     """
 
     kind: Literal["python"]
     of: Annotated[str, BeforeValidator(_class), Field(alias="class")]
     parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
+    fields: Annotated[dict[str, Text], Field(default_factory=dict)]
 
 
 AnyPolicy = Annotated[
