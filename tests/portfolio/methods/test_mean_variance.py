@@ -29,11 +29,6 @@ from quantflux.portfolio.risk.model import RiskModel
 from tests.portfolio.problems import dense, groups, linear_gap, market, portfolios
 
 FREE = Bounds(-np.inf, np.inf)
-ALL = [
-    Bounds(0.0, 0.2),
-    GroupBounds(groups(12), -0.05, 0.05, relative=True),
-    ExposureBounds(-0.3, 0.3, factors=["size"]),
-]
 
 
 def value(problem: Problem, weights: np.ndarray, aversion: float) -> float:
@@ -87,18 +82,27 @@ def test_cash_is_held_when_risk_is_disliked_enough() -> None:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("active", [False, True])
 def test_a_linear_programme_finds_nothing_better_under_linear_constraints(seed: int, active: bool) -> None:
-    problem = market(seed=seed, constraints=ALL)
+    problem = market(seed=seed)
     assert problem.risk is not None and problem.benchmark is not None
+    styles = problem.risk.exposures[:, :1]  # type: ignore[index]
+    demanded = (
+        Bounds(0.0, 0.2),
+        GroupBounds(groups(12), -0.05, 0.05, relative=True),
+        ExposureBounds(-0.3, 0.3, factors=["size"], exposures=styles if seed % 2 else None),
+    )
     aversion, form = 10.0, dense(problem.risk) if seed % 2 else problem.risk
 
     weights = optimise(
-        replace(problem, risk=form), "mean_variance", risk_aversion=aversion, active=active
+        replace(problem, risk=form, constraints=demanded),
+        "mean_variance",
+        risk_aversion=aversion,
+        active=active,
     ).weights
 
     centre = problem.benchmark if active else 0.0
     gradient = aversion * problem.risk.covariance() @ (weights - centre) - problem.expected_returns
     member = np.array([[group == g for g in groups(12)] for group in ("bank", "chip", "food")], dtype=float)
-    size = problem.risk.exposures[:, :1].T  # type: ignore[index]
+    size = styles.T
     sides = np.vstack([member, -member, size, -size])
     base = member @ problem.benchmark
     limits = np.concatenate([base + 0.05, 0.05 - base, [0.3, 0.3]])
