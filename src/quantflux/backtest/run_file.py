@@ -1,111 +1,33 @@
 """What a run file can say, as typed values. `files.py` reads one, `service.py` carries it out.
 
-A shorter spelling is turned into the longer one first: `score = "reversal_20"` is a list of one factor, `universe =
-["600519.SH"]` a table with symbols. What the chosen policy would not use is refused, so that nobody believes it had
-an effect.
+A shorter spelling is turned into the longer one first, see `spellings.py`. What the chosen policy would not use is
+refused, so that nobody believes it had an effect.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from difflib import get_close_matches
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from quantflux.core.document_problems import shown
+from quantflux.backtest.spellings import (
+    read_benchmark,
+    read_class,
+    read_day,
+    read_ingredient,
+    read_schedule,
+    read_score,
+    read_symbol,
+    read_tuple,
+    read_universe,
+)
 from quantflux.core.documents import Section
-from quantflux.core.errors import InvalidRequest
-from quantflux.core.symbols import parse_symbol
 
-CALENDARS = ("daily", "weekly", "monthly", "quarterly")
-"""Schedules by name; a whole number is every so many trading days."""
-
-BENCHMARKS = ("equal", "cap", "none")
-"""Benchmarks that are no symbol."""
-
-
-def _day(value: Any) -> Any:
-    """Let a day stand in quotes; a date with a time is refused."""
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"found {shown(value)}; valid is a day such as 2024-06-28") from None
-    if isinstance(value, datetime):
-        raise ValueError(f"found {value}; valid is a day such as 2024-06-28")
-    return value
-
-
-def _symbol(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_symbol(value)
-    except InvalidRequest as error:
-        raise ValueError(str(error)) from None
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _ingredient(value: Any) -> Any:
-    return {"factor": value} if isinstance(value, str) else value
-
-
-def _score(value: Any) -> Any:
-    if isinstance(value, str):
-        value = [value]
-    return {"factors": value} if isinstance(value, list) else value
-
-
-def _universe(value: Any) -> Any:
-    if value == "all":
-        return {}
-    if isinstance(value, str):
-        raise ValueError(f'found {shown(value)}; valid is "all", a list of symbols, or a table')
-    return {"symbols": value} if isinstance(value, list) else value
-
-
-def _schedule(value: Any) -> Any:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if whole or value in CALENDARS:
-        return value
-    raise ValueError(
-        f"found {shown(value)}; valid is one of {', '.join(CALENDARS)}, or a whole number of trading days"
-        + (_meant(value, CALENDARS) if isinstance(value, str) else "")
-    )
-
-
-def _benchmark(value: Any) -> Any:
-    if value in BENCHMARKS:
-        return value
-    valid = f"valid is one of {', '.join(BENCHMARKS)}, or the symbol of an index such as 000300.SH"
-    if not isinstance(value, str):
-        raise ValueError(f"found {shown(value)}; {valid}")
-    try:
-        return parse_symbol(value)
-    except InvalidRequest:
-        raise ValueError(f"found {shown(value)}; {valid}{_meant(value, BENCHMARKS)}") from None
-
-
-def _class(value: Any) -> Any:
-    file, _, name = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    if not (file.endswith(".py") and name.isidentifier()):
-        raise ValueError(f"found {shown(value)}; valid is FILE.py:Class")
-    return value
-
-
-def _meant(value: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(value, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-Day = Annotated[date, BeforeValidator(_day)]
-Symbol = Annotated[str, BeforeValidator(_symbol)]
+Day = Annotated[date, BeforeValidator(read_day)]
+Symbol = Annotated[str, BeforeValidator(read_symbol)]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -130,7 +52,7 @@ class Universe(Section):
         Whether names under special treatment (ST) may be held too.
     """
 
-    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_tuple)] = ()
+    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(read_tuple)] = ()
     file: str = ""
     where: str = ""
     seasoned: bool = True
@@ -175,8 +97,8 @@ class Score(Section):
     """
 
     factors: Annotated[
-        tuple[Annotated[Ingredient, BeforeValidator(_ingredient)], ...],
-        BeforeValidator(_tuple),
+        tuple[Annotated[Ingredient, BeforeValidator(read_ingredient)], ...],
+        BeforeValidator(read_tuple),
         Field(min_length=1, max_length=500),
     ]
     combine: Literal["rank", "zscore"] = "rank"
@@ -290,7 +212,7 @@ class PythonPolicy(Section):
     """
 
     kind: Literal["python"]
-    of: Annotated[str, BeforeValidator(_class), Field(alias="class")]
+    of: Annotated[str, BeforeValidator(read_class), Field(alias="class")]
     parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
     fields: Annotated[dict[str, Text], Field(default_factory=dict)]
 
@@ -324,7 +246,7 @@ class ExecutionTerms(Section):
     impact: Annotated[float, Field(ge=0, le=100)] = 0.0
     commission: CommissionTerms = CommissionTerms()
     recovery: Annotated[float, Field(ge=0, le=1)] = 1.0
-    without: Annotated[tuple[RuleName, ...], BeforeValidator(_tuple)] = ()
+    without: Annotated[tuple[RuleName, ...], BeforeValidator(read_tuple)] = ()
 
 
 class RunFile(Section):
@@ -357,12 +279,12 @@ class RunFile(Section):
     end: Day | None = None
     capital: Annotated[float, Field(gt=0)] = 10_000_000.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    universe: Annotated[Universe, BeforeValidator(_universe)] = Universe()
-    score: Annotated[Score | None, BeforeValidator(_score)] = None
+    universe: Annotated[Universe, BeforeValidator(read_universe)] = Universe()
+    score: Annotated[Score | None, BeforeValidator(read_score)] = None
     policy: AnyPolicy
-    schedule: Annotated[str | int | None, BeforeValidator(_schedule)] = None
+    schedule: Annotated[str | int | None, BeforeValidator(read_schedule)] = None
     execution: ExecutionTerms = ExecutionTerms()
-    benchmark: Annotated[str, BeforeValidator(_benchmark)] = "equal"
+    benchmark: Annotated[str, BeforeValidator(read_benchmark)] = "equal"
     sweep: Annotated[dict[str, Any], Field(default_factory=dict)]
 
     _folder: Path = PrivateAttr(default=Path())
