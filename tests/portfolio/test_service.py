@@ -174,7 +174,40 @@ def test_names_that_may_not_be_traded_keep_their_weight(service: PortfolioServic
     assert found.portfolio.weights[place] == pytest.approx(
         20000 * found.case.prices[place] / found.case.value
     )
-    assert any("held and not to be traded today" in note for note in found.case.notes)
+    assert any("held and not to be traded" in note for note in found.case.notes)
+
+
+def locked_day(platform: Platform) -> tuple[date, str]:
+    """The last day on which a main-board name closed 10 % up, and the name."""
+    moves = (
+        bars(platform)
+        .sort("symbol", "trade_date")
+        .with_columns(
+            before=pl.col("close").shift(1).over("symbol"), step=pl.col("adj_factor").diff().over("symbol")
+        )
+        .filter(pl.col("symbol").str.contains("^(60|00)") & (pl.col("step") == 0))
+        .filter(pl.col("close") == (pl.col("before") * 1.1 + 1e-9).round(2))
+        .filter(pl.col("trade_date") > date(2023, 5, 15))
+        .sort("trade_date")
+    )
+    return moves["trade_date"][-1], moves["symbol"][-1]
+
+
+@pytest.mark.parametrize("method", ["equal", "minimum_variance"])
+def test_a_name_at_its_upper_limit_is_not_bought(
+    service: PortfolioService, market: Platform, method: str
+) -> None:
+    day, symbol = locked_day(market)
+    others = [other for other in market.data.symbols() if other != symbol][:6]
+    listed = ", ".join(f'"{each}"' for each in (symbol, *others))
+
+    found = solved(
+        service, f'date = {day}\ncapital = 1e6\nmethod = "{method}"\nuniverse = [{listed}]\n{RISK}'
+    )
+
+    assert symbol not in found.portfolio.held()
+    assert any(note == f"not to be bought: {symbol}" for note in found.case.notes)
+    assert symbol not in {order.symbol for order in found.orders.orders}
 
 
 def test_a_clash_with_the_method_is_diagnosed_too(service: PortfolioService) -> None:

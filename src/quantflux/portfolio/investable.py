@@ -18,6 +18,8 @@ from quantflux.portfolio.portfolio_file import PortfolioFile
 from quantflux.portfolio.risk.model import RiskModel
 from quantflux.portfolio.risk_choice import RiskChoice, risk_model
 
+_MOST_NAMED = 5
+
 
 class Investable:
     """The names of a file on its day; arrays have shape (N,) in the order of the market's symbols.
@@ -103,18 +105,34 @@ class Investable:
     def _with_risk(self, chosen: np.ndarray) -> np.ndarray:
         known = self._risk_model.known
         if (without := chosen & ~known).any():
-            self._note_left_out(without, "as the risk model knows too little of them")
+            self._note("left out, as the risk model knows too little of them", without)
         if not (chosen & known).any():
             raise InvalidRequest(
                 f"universe: the risk model {self._file.risk.model!r} knows none of the {int(chosen.sum())} names"
             )
         return np.asarray(chosen & known)
 
-    def _note_left_out(self, which: np.ndarray, why: str) -> None:
-        names = [self.market.symbols[i] for i in np.flatnonzero(which)[:3]]
-        count = int(which.sum())
-        more = f" and {count - len(names)} more" if count > len(names) else ""
-        self.notes.append(f"left out, {why}: {', '.join(names)}{more}")
+    @cached_property
+    def stays(self) -> np.ndarray:
+        """Which names stay as they are: those of the list, and those that the market does not let move."""
+        told = self._file.constraints
+        if unknown := sorted(set(told.no_trade) - set(self.market.symbols)):
+            raise UnknownSymbol(unknown, "constraints.no_trade: the data up to the day")
+        stays = np.isin(self.market.symbols, told.no_trade)
+        if told.tradable:
+            # A limit stops one side only: what is held can be sold at the upper one.
+            barriers, held = self.market.barriers, self.held > 0
+            stays |= barriers.suspended | (barriers.limit_up & ~held) | (barriers.limit_down & held)
+        self._note("held and not to be traded", stays & (self.held > 0))
+        self._note("not to be bought", stays & (self.held == 0) & self.candidates)
+        return np.asarray(stays)
+
+    def _note(self, what: str, which: np.ndarray) -> None:
+        if which.any():
+            names = [self.market.symbols[i] for i in np.flatnonzero(which)[:_MOST_NAMED]]
+            count = int(which.sum())
+            more = f" and {count - len(names)} more" if count > len(names) else ""
+            self.notes.append(f"{what}: {', '.join(names)}{more}")
 
     @cached_property
     def benchmark(self) -> np.ndarray | None:
@@ -129,7 +147,7 @@ class Investable:
             return np.asarray(held / held.sum())
         weights = laid_on(read_weights(self._folder / told), self.market.symbols, "benchmark")
         if (unknown := (weights > 0) & ~self._risk_model.known).any():
-            self._note_left_out(unknown, "of the benchmark, as the risk model knows too little of them")
+            self._note("left out of the benchmark, as the risk model knows too little of them", unknown)
             weights = np.where(unknown, 0.0, weights)
         return np.asarray(weights / weights.sum())
 
@@ -138,7 +156,7 @@ class Investable:
         panel = load_fields(self._data, ["cap"], start=day, end=day).panel
         cap = panel.reindex(symbols=np.array(self.market.symbols))["cap"][-1]
         if (unknown := self.candidates & ~(cap > 0)).any():
-            self._note_left_out(unknown, "of the benchmark, as their capitalisation is unknown")
+            self._note("left out of the benchmark, as their capitalisation is unknown", unknown)
         if not (self.candidates & (cap > 0)).any():
             raise InvalidRequest(
                 f"benchmark: no name of the universe has a capitalisation on {day}; use equal"

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from quantflux.core.errors import InvalidRequest, UnknownSymbol
+from quantflux.core.errors import InvalidRequest
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.engine import FactorEngine
 from quantflux.portfolio.constraints import (
@@ -185,11 +185,9 @@ class _Preparation:
     @cached_property
     def at(self) -> np.ndarray:
         """Where the problem's names stand in the market."""
-        return (
-            np.flatnonzero(self._names.candidates)
-            if self._file.method in _FORMULAS
-            else self._names.everything
-        )
+        if self._file.method in _FORMULAS:
+            return np.flatnonzero(self._names.candidates & ~self._names.stays)
+        return self._names.everything
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -277,29 +275,9 @@ class _Preparation:
 
     @cached_property
     def frozen(self) -> tuple[str, ...]:
-        """Names that stay as they are: those of the list, and held ones that the market does not let go."""
-        told = self._file.constraints
-        stays = np.isin(self.symbols, told.no_trade)
-        if unknown := sorted(set(told.no_trade) - set(self._names.market.symbols)):
-            raise UnknownSymbol(unknown, "constraints.no_trade: the data up to the day")
-        if told.tradable:
-            stays |= self._locked()
-            if (kept := stays & (self.current > 0)).any():
-                names = ", ".join(np.array(self.symbols)[kept][:5])
-                more = f" and {int(kept.sum()) - 5} more" if kept.sum() > 5 else ""
-                self._names.notes.append(f"held and not to be traded today: {names}{more}")
+        """Names of the problem that stay as they are."""
+        stays = self._names.stays[self.at]
         return tuple(symbol for symbol, frozen in zip(self.symbols, stays, strict=True) if frozen)
-
-    def _locked(self) -> np.ndarray:
-        # A name that is not held and cannot be bought, or is held and cannot be sold; a limit stops one side only.
-        barriers = self._names.market.barriers
-        return np.asarray(
-            (
-                barriers.suspended
-                | (barriers.limit_up & (self._names.held == 0))
-                | (barriers.limit_down & (self._names.held > 0))
-            )[self.at]
-        )
 
     def _bounds(self) -> Bounds:
         told = self._file.constraints.weights
