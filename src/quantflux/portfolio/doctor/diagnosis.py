@@ -20,6 +20,8 @@ from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.solving import Aim, solve
 from quantflux.portfolio.unknowns import Unknowns
 
+_MOST_TRIED = 6  # limits among which one is looked for that settles everything alone
+
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
@@ -110,6 +112,7 @@ def diagnose(problem: Problem) -> Diagnosis:
     for part in _parts(limits):
         found = _total(problem, part)
         if found.total > ENOUGH:
+            found = _simplest(problem, part, found)
             relaxed = loosened_problem(problem, part, found.slacks)
             told = tuple(_changes(relaxed, part, found))
             conflicts = tuple(conflicts_of(problem, part, found))
@@ -167,6 +170,17 @@ def _total(problem: Problem, limits: Sequence[Limit]) -> Relaxed:
     if found is None:
         raise OptimisationError("the limits that are never loosened clash among themselves", "infeasible")
     return found
+
+
+def _simplest(problem: Problem, limits: Sequence[Limit], total: Relaxed) -> Relaxed:
+    """Return a relaxation that loosens one limit alone if that costs no more: solvers like to share it out."""
+    loosened = [i for i, slack in enumerate(total.slacks) if slack is not None and slack.sum() > ENOUGH / 10]
+    if 1 < len(loosened) <= _MOST_TRIED:
+        for place in loosened:
+            alone = relax(problem, limits, {place})
+            if alone is not None and alone.total <= total.total + ENOUGH:
+                return alone
+    return total
 
 
 def _changes(relaxed: Problem, limits: Sequence[Limit], total: Relaxed) -> list[str]:
