@@ -94,7 +94,7 @@ class Simulation:
         """Return what was done."""
         self._put_away_holdings(0)
         self._put_away_log(0)
-        values, held, log = self._book.values, np.concatenate(self._holdings), np.concatenate(self._log)
+        values = self._book.values
         offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(values["held"])))
         return Run(
             times=self.venue.times,
@@ -104,8 +104,8 @@ class Simulation:
             positions=values["positions"].copy(),
             dividends=values["dividends"].copy(),
             dividend_tax=values["dividend_tax"].copy(),
-            holdings=Holdings(offsets, *_columns(held)),
-            log=OrderLog(*_columns(log)),
+            holdings=Holdings(offsets, *_columns(self._holdings)),
+            log=OrderLog(*_columns(self._log)),
             first=first,
             execution=self.execution,
         )
@@ -183,8 +183,9 @@ def _new_account(names: int, capital: float, tables: int) -> contract.Account:
     return contract.Account(state, stakes, np.zeros(names, np.int64), purchases, np.zeros((_ROOM, tables)))
 
 
-def _columns(records: np.ndarray) -> Iterator[np.ndarray]:
-    return (records[name].copy() for name in records.dtype.names or ())
+def _columns(parts: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Return each field of some arrays of records as one array, without a copy of the whole."""
+    return (np.concatenate([part[name] for part in parts]) for name in parts[0].dtype.names or ())
 
 
 def _longer(values: np.ndarray, size: int) -> np.ndarray:
