@@ -99,7 +99,8 @@ def ts_cov(x: Array, y: Array, window: int, least: int) -> Answer:
 
     def covariance(pairs: Pairs) -> Cell:
         m = _moments(pairs)
-        return m.joint / (len(pairs) - 1), 1e-9 * m.std_x * m.std_y + TINY
+        faint = FAINT * (m.std_x + m.std_y)
+        return m.joint / (len(pairs) - 1), 1e-9 * m.std_x * m.std_y + faint + TINY
 
     return _over_pairs(x, y, window, least, covariance)
 
