@@ -45,6 +45,7 @@ def test_weights_decided_at_a_close_are_bought_at_the_next_open() -> None:
     assert run.equity.tolist() == [1_000.0, 1_100.0, 1_250.0]
     assert run.cash.tolist() == [1_000.0, 500.0, 500.0]
     assert run.weights_at(2).tolist() == [750 / 1_250]
+    assert run.holdings.at(-1)[1].tolist() == run.holdings.at(2)[1].tolist() == [50.0]
 
 
 @pytest.mark.parametrize(("fill", "price"), [(Fill.OPEN, 10.0), (Fill.CLOSE, 12.0), (Fill.VWAP, 11.0)])
@@ -467,6 +468,11 @@ def test_fees_are_those_of_the_day() -> None:
     assert run.log.commission.tolist() == pytest.approx([5.0, 5.0])  # 3 and 3.60 are less than the minimum
     assert run.log.stamp_duty.tolist() == pytest.approx([0.0, 12.0])
     assert run.cash.tolist() == pytest.approx([20_000.0, 9_995.0, 21_978.0])
+    assert run.fees.tolist() == pytest.approx([0.0, 5.0, 17.0])
+    assert run.traded.tolist() == pytest.approx([0.0, 10_000.0, 12_000.0])
+    assert run.returns.tolist() == pytest.approx([19_995 / 20_000 - 1, 21_978 / 19_995 - 1])
+    assert run.log.filled_only().column.tolist() == [0, 0]
+    assert run.log.counts()[Reason.NOT_HELD] == 1
 
 
 def test_the_least_commission_is_charged_once_an_order_and_day() -> None:

@@ -27,7 +27,7 @@ class Kind(IntEnum):
     ORDERS = contract.ORDERS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decisions:
     """Decisions in order of time; the entries of decision k are `offsets[k]:offsets[k + 1]` of the last three arrays.
 

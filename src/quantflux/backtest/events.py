@@ -10,7 +10,7 @@ import numpy as np
 from quantflux.core.corporate_actions import CorporateActions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Events:
     """Sparse: those of day d are `offsets[d]:offsets[d + 1]` of the other arrays, which have shape (K,).
 

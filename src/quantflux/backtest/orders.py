@@ -31,7 +31,7 @@ class Reason(IntEnum):
     DELISTED = 11
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OrderLog:
     """Every order that was filled or stopped; arrays of shape (K,), in order of time.
 
@@ -98,7 +98,7 @@ class OrderLog:
         return {reason: int(found[reason]) for reason in Reason}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Targets:
     """Weights wanted, decided at the close of a row and traded on the next.
 
@@ -127,7 +127,7 @@ class Targets:
             )
         if np.any(np.diff(self.rows) <= 0) or np.any(np.asarray(self.rows) < 0):
             raise InvalidRequest("the rows of targets must be 0 or more and increasing")
-        if np.any(self.weights < 0) or np.any(np.nansum(self.weights, axis=1) > 1 + 1e-9):
+        if np.any(self.weights < 0) or np.any(np.nansum(self.weights, axis=1) > 1 + 1e-6):
             raise InvalidRequest(
                 "weights must be 0 or more and add up to at most 1: there is no credit and no short sale"
             )

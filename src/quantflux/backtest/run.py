@@ -10,7 +10,7 @@ from quantflux.backtest.execution import Execution
 from quantflux.backtest.orders import OrderLog
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Holdings:
     """Shares held after each row, sparse: those of row t are `offsets[t]:offsets[t + 1]` of the other arrays.
 
@@ -39,7 +39,7 @@ class Holdings:
         return self.columns[part], self.shares[part]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a simulation did.
 

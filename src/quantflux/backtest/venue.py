@@ -27,7 +27,7 @@ from quantflux.rules.settlement import settlement_days
 _PRICES = ("open", "high", "low", "close")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Venue:
     """What each row offers: T rows on D days, N names.
 

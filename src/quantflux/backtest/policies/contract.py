@@ -14,7 +14,7 @@ from quantflux.backtest.venue import Venue
 from quantflux.core.errors import InvalidRequest, NotFound
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weights:
     """Parts of the account to hold; what is not named is sold.
 
@@ -36,7 +36,7 @@ class Weights:
         return _decision(row, Kind.REPLACE, self.columns, self.weights, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Orders:
     """Shares to buy, or to sell if negative, until the end of the day. They take the place of all open orders.
 
@@ -95,7 +95,7 @@ class Past:
         return view
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View(Mapping[str, np.ndarray]):
     """What a policy is shown: fields up to the close of the decision's row, and the open at which it will be traded.
 

@@ -11,7 +11,7 @@ from quantflux.backtest.venue import Venue
 from quantflux.core.errors import InvalidRequest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OrderList:
     """Orders in shares, each for the row on which it is traded; what is not filled on that day lapses.
 

@@ -24,7 +24,7 @@ class Weighting(StrEnum):
     SIZE = "size"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TopRanked:
     """Hold the best `top` names, or the best `share` of those with a score.
 

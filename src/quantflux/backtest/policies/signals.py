@@ -11,7 +11,7 @@ from quantflux.backtest.venue import Venue
 from quantflux.core.errors import InvalidRequest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Signals:
     """Buy a name when `buy` becomes true, sell it when `sell` is; each position starts as 1 / `most` of the account.
 
