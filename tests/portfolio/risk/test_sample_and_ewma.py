@@ -130,3 +130,15 @@ def test_nonsense_parameters_are_refused() -> None:
         ewma_risk(driven_returns(80, 3), names(3), half_life=0)
     with pytest.raises(InvalidRequest, match="least must be 2"):
         sample_risk(driven_returns(80, 3), names(3), least=1)
+
+
+def test_of_assets_that_share_too_few_days_those_go_that_clash_with_the_most() -> None:
+    returns = np.random.default_rng(3).normal(0, 0.01, (120, 5))
+    returns[:60, 1] = np.nan  # shares too few days with two others, and each of them with it alone
+    returns[60:, 2] = np.nan
+    returns[61:, 3] = np.nan
+
+    kept = enough_history(returns)
+
+    assert kept.tolist() == [True, False, True, True, True]
+    sample_risk(returns[:, kept], ["A", "C", "D", "E"])

@@ -89,14 +89,24 @@ def history_of(returns: np.ndarray, symbols: Sequence[str], least: int = LEAST_D
 
 
 def enough_history(returns: np.ndarray, least: int = LEAST_DAYS) -> np.ndarray:
-    """Return which assets have at least so many returns, shape (N,); estimators refuse the others.
+    """Return which assets the estimators take together, shape (N,): every pair shares at least so many days.
+
+    Of assets that do not, those go first that share too few days with the most others, and among these the one with
+    the shorter history.
 
     Examples
     --------
     >>> enough_history(np.array([[0.1, np.nan], [0.2, np.nan], [0.1, 0.3]]), least=2).tolist()
     [True, False]
     """
-    return np.asarray(np.count_nonzero(~np.isnan(returns), axis=0) >= least)
+    known = ~np.isnan(returns)
+    days = np.count_nonzero(known, axis=0)
+    kept = np.flatnonzero(days >= least)
+    short = _counts(known[:, kept]) < least
+    while len(clashes := np.count_nonzero(short, axis=1)) and clashes.max():
+        worst = np.lexsort((days[kept], -clashes))[0]
+        kept, short = np.delete(kept, worst), np.delete(np.delete(short, worst, 0), worst, 1)
+    return np.isin(np.arange(len(days)), kept)
 
 
 def _check_days(known: np.ndarray, symbols: Sequence[str], least: int) -> None:
