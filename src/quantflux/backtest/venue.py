@@ -52,7 +52,7 @@ class Venue:
         still is, -1 if it had left before. Who holds it on that row is paid out at its close.
     lots : LotRule
     fees : FeeRates
-        Arrays of shape (D,).
+        Arrays of shape (D,). The commission is that of the execution.
     settlement : array of int64, shape (N,)
         Days after which a purchase may be sold.
     capitalisation : array of float64, shape (D, N), or None
