@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from quantflux.core.errors import Infeasible, InvalidRequest
+from quantflux.portfolio import solving
 from quantflux.portfolio.constraints import (
     Bounds,
     GroupBounds,
@@ -223,3 +224,13 @@ def test_names_that_are_not_held_count_against_the_benchmark(form) -> None:  # t
     exact = best_of_all(problem, 4, 2.0, 2 * problem.risk.times(problem.benchmark))  # type: ignore[union-attr, arg-type]
     exact += problem.risk.variance(problem.benchmark)  # type: ignore[union-attr, arg-type]
     assert exact - 1e-12 <= found.statistics.tracking_error**2 <= exact * 1.05
+
+
+def test_whole_numbers_that_are_not_settled_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = market(40, constraints=(MaxNames(5), MinPosition(0.1)))
+    monkeypatch.setattr(solving, "_WHOLE_OPTIONS", {"output_flag": False, "time_limit": 0.0})
+
+    found = optimise(problem, "cvar", confidence=0.9)
+
+    assert found.statistics.names <= 5
+    assert "did not settle" in found.notes[-1] and "heuristic" in found.notes[0]

@@ -19,7 +19,7 @@ import cvxpy as cp
 import numpy as np
 
 from quantflux.core.errors import Infeasible, InvalidRequest, OptimisationError, Unbounded
-from quantflux.portfolio.checking import TOLERANCE, binding, box, breaches, cleaned
+from quantflux.portfolio.checking import TOLERANCE, binding, box, breaches, cleaned, worst
 from quantflux.portfolio.constraints import Budget
 from quantflux.portfolio.demands import TINY, LeastSize, NameCount
 from quantflux.portfolio.problem import Problem
@@ -52,6 +52,9 @@ _GOOD: Mapping[str, tuple[str, ...]] = {
 }
 # A limit in nodes gives the same answer every time; the one in time is there for problems with slow nodes.
 _WHOLE_OPTIONS: Mapping[str, Any] = {"output_flag": False, "mip_max_nodes": 500, "time_limit": 10.0}
+
+
+_LARGEST = 1000.0  # times the capital: positions beyond are a way of saying without end
 
 
 @dataclass(frozen=True)
@@ -236,13 +239,22 @@ def _whole(
     status = _run_one(programme, "HIGHS", _WHOLE_OPTIONS)
     if status not in {"optimal", "user_limit"} or unknowns.x.value is None:
         return status, None, np.inf
-    return status, unknowns.weights, float(programme.value) * what.unit
+    weights = unknowns.weights
+    if worst(problem, weights) > TOLERANCE:  # HiGHS had not found any when it was stopped, and gives zeros
+        return status, None, np.inf
+    return status, weights, float(programme.value) * what.unit
 
 
 def _outcome(programme: Any, unknowns: Unknowns, aim: Aim, chain: Sequence[str]) -> Outcome:
     status, solver, fallback = run(programme, chain)
-    if not isinstance(unknowns.scale, float) and not unknowns.scale.value > 1e-9:
-        raise Unbounded("the ratio grows with the size of the positions: a bound is missing", status)
+    if not isinstance(unknowns.scale, float):
+        size = float(np.abs(unknowns.x.value).sum() / max(float(unknowns.scale.value), 1e-300))
+        if size > _LARGEST:
+            raise Unbounded(
+                f"positions of the best ratio may be of any size, a bound is missing ({solver}: {size:.2g} times the "
+                "capital)",
+                status,
+            )
     return Outcome(
         weights=unknowns.weights,
         value=float(programme.value) * aim.unit,

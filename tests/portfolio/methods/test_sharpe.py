@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from quantflux.core.errors import Infeasible, InvalidRequest
+from quantflux.core.errors import Infeasible, InvalidRequest, Unbounded
 from quantflux.portfolio.constraints import (
     Bounds,
     Budget,
@@ -151,3 +151,19 @@ def test_nothing_that_earns_more_than_cash_is_an_error() -> None:
         optimise(replace(falling, constraints=(Bounds(0, 0.01),)), "maximum_sharpe")
     with pytest.raises(InvalidRequest, match="differs from risk_free"):
         optimise(replace(problem, expected_returns=np.full(12, 1e-4)), "maximum_sharpe", risk_free=1e-4)
+
+
+def test_as_much_long_as_short_goes_to_the_bounds_and_needs_them() -> None:
+    # Without a sum the size is free: the best direction, S^-1 (mu - m) with m so that it adds up to 0, is stretched
+    # until the first name stands at its bound.
+    problem = market(constraints=(Budget(0.0, 0.0), Bounds(-0.2, 0.2)))
+    assert problem.risk is not None and problem.expected_returns is not None
+    inverse = np.linalg.inv(problem.risk.covariance())
+    ones, pulled = inverse.sum(axis=1), inverse @ problem.expected_returns
+    best = pulled - ones * pulled.sum() / ones.sum()
+
+    found = optimise(problem, "maximum_sharpe")
+
+    np.testing.assert_allclose(found.weights, best * 0.2 / np.abs(best).max(), atol=1e-5)
+    with pytest.raises(Unbounded, match="a bound is missing"):
+        optimise(replace(problem, constraints=(Budget(0.0, 0.0), Bounds(-np.inf, np.inf))), "maximum_sharpe")

@@ -23,7 +23,8 @@ def maximum_sharpe(problem: Problem, *, risk_free: float = 0.0) -> Portfolio:
     The ratio is not concave, but the problem becomes convex in y = k w, where k > 0 is unknown too: among all y with
     an excess return of at least 1 that of the least variance is w times k. Each constraint is multiplied by k.
 
-    Where the budget leaves room for cash, the ratio is the same for any size; the most invested is taken.
+    Where the budget leaves room for cash, or is 0, the ratio is the same for any size; the largest positions that the
+    constraints allow are taken.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def maximum_sharpe(problem: Problem, *, risk_free: float = 0.0) -> Portfolio:
 
     Raises
     ------
+    Unbounded
+        If positions of any size are allowed.
     Infeasible
         If no weights meet all constraints, or none of those that do earns more than cash: then the ratio has no best
         value that would mean anything.
@@ -48,12 +51,13 @@ def maximum_sharpe(problem: Problem, *, risk_free: float = 0.0) -> Portfolio:
     if not (excess != 0).any():
         raise InvalidRequest("maximum_sharpe needs an expected return that differs from risk_free")
     unit = float(np.abs(excess).max())
-    cash = any(c.least < c.most for c in problem.in_force if isinstance(c, Budget))
+    # Where the sum of weights does not fix the size of the positions, the largest are those of the least scale.
+    any_size = all(c.least < c.most or c.most == 0 for c in problem.in_force if isinstance(c, Budget))
 
     def ratio(unknowns: Unknowns) -> Aim:
         earned = unknowns.linear(excess / unit) - unknowns.cost() / unit
         goal: Any = unknowns.variance()
-        if cash:
+        if any_size:
             goal += _LEAST_SCALE * unknowns.scale
         return Aim(goal, (unknowns.unit / unit) ** 2, "1 / squared Sharpe ratio", (earned >= 1,))
 
