@@ -113,5 +113,6 @@ def values_of(
     source = PanelSource(loaded.panel, program.fields)
     run(program, source, sink, shape=cut.shape, progress=told.progress, cancelled=told.cancelled)
     made = Panel(loaded.panel.times, loaded.panel.symbols, dict(zip(program.names, sink.arrays, strict=True)))
-    laid = made.reindex(times=venue.times, symbols=venue.symbols)
+    same = np.array_equal(made.times, venue.times) and np.array_equal(made.symbols, venue.symbols)
+    laid = made if same else made.reindex(times=venue.times, symbols=venue.symbols)
     return {key: laid[key] for key in formulas}, loaded.dataset_versions

@@ -68,12 +68,19 @@ def plan_of(prepared: Prepared) -> Plan:
     return _PLANS[type(prepared.run.policy)](prepared)
 
 
-def score_of(prepared: Prepared) -> np.ndarray:
-    """Return the score of each day and name, shape (T, N); NaN where there is none."""
+def score_of(prepared: Prepared, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Return the score of each day and name, shape (T, N); NaN where there is none, and on other rows than asked for.
+
+    Sets of a sweep differ in their weights, so this is done anew for each: only where somebody looks.
+    """
     score = prepared.run.score
     if score is None or len(prepared.parts) == 1:
         return prepared.parts[0]
-    return weighted(prepared.parts, [each.weight for each in score.factors], score.least)
+    made = np.full(prepared.arena.venue.shape, np.nan)
+    made[rows] = weighted(
+        [part[rows] for part in prepared.parts], [each.weight for each in score.factors], score.least
+    )
+    return made
 
 
 def _rows(prepared: Prepared) -> np.ndarray:
@@ -85,7 +92,8 @@ def _rows(prepared: Prepared) -> np.ndarray:
 def _ranked(prepared: Prepared) -> Plan:
     policy, venue = prepared.run.policy, prepared.arena.venue
     assert isinstance(policy, RankedPolicy)  # noqa: S101 - chosen by its type
-    score, rows = score_of(prepared), _rows(prepared)
+    rows = _rows(prepared)
+    score = score_of(prepared, rows)
     enough = np.count_nonzero(~np.isnan(score[rows]), axis=1) >= policy.least
     if not enough.any():
         raise InvalidRequest(

@@ -189,7 +189,9 @@ def run_sweep(
         else SetResult(each.number, dict(each.values), outcome.value, outcome.problem)
         for each, outcome in zip(sets, outcomes, strict=True)
     ]
-    held = [each.measured.bytes for each in found if each.measured is not None]
+    # Where there were several, this one does not count: it has read the data and computed the factors.
+    last = outcomes[done:] if count > 1 else outcomes
+    held = [each.value.bytes for each in last if each is not None and each.value is not None]
     return Sweep(name, tuple(sets[0].values), _ranked(found), shared_bytes, max(held, default=0), count)
 
 
