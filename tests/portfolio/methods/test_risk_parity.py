@@ -7,7 +7,7 @@ import pytest
 from skfolio import RiskMeasure
 from skfolio.optimization import RiskBudgeting
 
-from quantflux.core.errors import InvalidRequest
+from quantflux.core.errors import InvalidRequest, OptimisationError
 from quantflux.portfolio.constraints import Bounds, Budget, GroupBounds, MaxNames
 from quantflux.portfolio.costs import LinearCost
 from quantflux.portfolio.methods import optimise, risk_parity
@@ -122,3 +122,12 @@ def test_costs_are_said_not_to_count() -> None:
 
     assert found.statistics.cost is not None and found.statistics.cost > 0
     assert "does not weigh them" in found.notes[0]
+
+
+@pytest.mark.parametrize("first", [1.0, 0.4])
+def test_positive_weights_without_variance_do_not_converge_and_that_is_said(first: float) -> None:
+    # `first` of A and 1 of B undo each other: the more of both the smaller the function, without end.
+    undone = np.outer([1.0, -first], [1.0, -first]) * 1e-4
+
+    with pytest.raises(OptimisationError, match="positive weights without variance"):
+        optimise(Problem(("A", "B"), risk=RiskModel(("A", "B"), dense=undone)), "risk_parity")

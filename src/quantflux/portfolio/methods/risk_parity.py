@@ -38,7 +38,8 @@ from quantflux.portfolio.unknowns import Unknowns
 from quantflux.portfolio.vectors import vector
 
 _STEPS = 200
-_PRECISE = 1e-10  # of a budget
+_PRECISE = 1e-9  # of a budget
+_STILL = 1e-7  # of what the portfolio would move by if all names moved together: no risk is left to share
 
 
 def risk_parity(problem: Problem, *, budgets: np.ndarray | None = None) -> Portfolio:
@@ -102,20 +103,21 @@ def budgeted(risk: RiskModel, budgets: np.ndarray) -> np.ndarray:
         variance.
     """
     # In units of each name's own volatility all unknowns are of one size.
-    unit = risk.volatilities
-    x = np.sqrt(budgets) / unit
-    x /= np.sqrt(risk.variance(x))
+    x = np.sqrt(budgets) / risk.volatilities
+    x /= max(risk.volatility(x), _STILL)
     for _ in range(_STEPS):
         pull = risk.times(x)
         if np.abs(x * pull - budgets).max() <= _PRECISE * budgets.min():
             return np.asarray(x)
         gradient = pull - budgets / x
+        if risk.volatility(x) < _STILL * float(x @ risk.volatilities):
+            break
         step = _newton_step(risk, budgets / x**2, gradient)
         x = _searched(risk, budgets, x, step, float(gradient @ step))
     amiss = float(np.abs(x * risk.times(x) / budgets - 1).max())
     raise OptimisationError(
-        f"risk parity did not converge in {_STEPS} steps; contributions differ from their budgets by up to "
-        f"{amiss:.2g} of these",
+        f"risk parity did not converge: positive weights without variance seem possible; contributions differ by up to "
+        f"{amiss:.2g} of their budgets",
         "not converged",
     )
 
