@@ -116,6 +116,16 @@ def test_a_plan_that_cannot_be_met_is_diagnosed(portfolio: Command) -> None:
         assert "with these changes weights were found that meet every limit" in out
 
 
+def test_programs_get_json_of_prices_and_of_conflicts(portfolio: Command) -> None:
+    priced = json.loads(portfolio("explain", "plan.toml", "--json").out, parse_constant=pytest.fail)
+    clash = json.loads(portfolio("explain", "clash.toml", "--json", code=1).out, parse_constant=pytest.fail)
+
+    assert priced["prices"][0]["words"] == "every weight at most 15 %" and priced["limits"]
+    found = clash["diagnosis"]
+    assert not found["feasible"] and found["verified"]
+    assert {each["constraint"] for each in found["conflicts"][0]["clashes"]} == {"budget", "bounds"}
+
+
 def test_orders_lead_from_what_is_held_to_the_portfolio(portfolio: Command, tmp_path: Path) -> None:
     first = json.loads(portfolio("optimise", "plan.toml", "--json").out)["lots"]
     (tmp_path / "now.csv").write_text(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -90,11 +91,11 @@ def optimise(
     _check_output(output, {".html", ".csv", ".json"})
     told = _told(file, holdings, cash, day)
     with opened(settings_of(context)) as platform:
-        proposal = _solved(platform.portfolios, told, file.parent)
+        proposal = _solved(platform.portfolios, told, file.parent, as_json=as_json)
     if output is not None:
         _write(proposal, output)
     if as_json:
-        sys.stdout.write(json.dumps(proposal.to_dict(), ensure_ascii=False, indent=1) + "\n")
+        _print_json(proposal.to_dict())
         return
     print_statistics(proposal)
     print_proposal(proposal, top)
@@ -110,6 +111,7 @@ def explain(
     cash: CashOption = None,
     day: DateOption = None,
     top: TopOption = 10,
+    as_json: JsonOption = False,
 ) -> None:
     """Say why a portfolio is as it is: what limits cost and where its risk comes from; or why there is none.
 
@@ -118,9 +120,12 @@ def explain(
     told = _told(file, holdings, cash, day)
     with opened(settings_of(context)) as platform:
         service = platform.portfolios
-        proposal = _solved(service, told, file.parent)
+        proposal = _solved(service, told, file.parent, as_json=as_json)
         with _working("pricing limits"):
             priced = service.prices(proposal)
+    if as_json:
+        _print_json(proposal.to_dict() | {"prices": [asdict(price) for price in priced]})
+        return
     print_statistics(proposal)
     print_binding(proposal.binding, priced)
     print_risk(proposal, top)
@@ -145,7 +150,7 @@ def rebalance(
     if told.holdings is None and told.capital is None:
         raise InvalidRequest("give --holdings CSV and --cash, or [holdings] in the file")
     with opened(settings_of(context)) as platform:
-        proposal = _solved(platform.portfolios, told, file.parent)
+        proposal = _solved(platform.portfolios, told, file.parent, as_json=as_json)
     if output is not None:
         _write_orders(proposal, output)
     if as_json:
@@ -179,7 +184,7 @@ def _told(file: Path, holdings: Path | None, cash: float | None, day: str | None
     return told.model_copy(update={"holdings": held, "capital": None})
 
 
-def _solved(service: PortfolioService, told: PortfolioFile, folder: Path) -> Proposal:
+def _solved(service: PortfolioService, told: PortfolioFile, folder: Path, *, as_json: bool) -> Proposal:
     """Return the proposal; where there is none, print why, and end with 1."""
     with _working("loading"):
         case = service.prepare(told, folder)
@@ -192,8 +197,15 @@ def _solved(service: PortfolioService, told: PortfolioFile, folder: Path) -> Pro
         if found.feasible:
             raise
         notes.print(f"[bold red]error:[/] {told.name}: no weights meet all limits", soft_wrap=True)
-        answers.print(str(found), markup=False, soft_wrap=True)
+        if as_json:
+            _print_json({"name": told.name, "diagnosis": found.to_dict()})
+        else:
+            answers.print(str(found), markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+def _print_json(plain: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
 @contextmanager

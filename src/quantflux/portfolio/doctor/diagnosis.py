@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -49,6 +50,16 @@ class Diagnosis:
     total: float
     relaxed: Problem
     verified: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but the relaxed problem, as plain values, ready for JSON."""
+        return {
+            "feasible": self.feasible,
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+            "changes": list(self.changes),
+            "total": self.total if np.isfinite(self.total) else None,
+            "verified": self.verified,
+        }
 
     def __str__(self) -> str:
         """Say all of it in words."""
