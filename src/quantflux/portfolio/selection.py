@@ -104,11 +104,6 @@ class _Limits:
 Attempt = Callable[[Choice], Outcome]
 
 
-def keeps_limits(problem: Problem, weights: np.ndarray) -> bool:
-    """Whether weights keep the limits on the number of names and on least positions."""
-    return _Limits.of(problem).kept_by(weights)
-
-
 def select(problem: Problem, relaxed: Outcome, attempt: Attempt) -> Outcome | None:
     """Choose names and solve for them, by the heuristic above; None if it finds no choice that meets all constraints.
 

@@ -86,7 +86,6 @@ def solve(
     method: str,
     parameters: Mapping[str, Any] | None = None,
     homogeneous: bool = False,
-    notes: Sequence[str] = (),
 ) -> Portfolio:
     """Return the portfolio that meets the constraints of a problem and makes an aim as small as can be.
 
@@ -95,7 +94,7 @@ def solve(
     problem : Problem
     aim : callable
         Gives the aim in terms of the unknowns.
-    method, parameters, notes
+    method, parameters
         For the result.
     homogeneous : bool
         Whether the aim is in terms of y = k w, see `unknowns`.
@@ -129,7 +128,7 @@ def solve(
         status=outcome.status,
         solver=outcome.solver,
         fallback=outcome.fallback,
-        notes=(*notes, *outcome.notes),
+        notes=outcome.notes,
     )
 
 
