@@ -17,7 +17,8 @@ from benchmarks.rivals.protocol import Market, claim_output, serve
 from quantflux.core.panel import Panel
 from quantflux.expressions import parse
 from quantflux.expressions.evaluate import evaluate
-from quantflux.expressions.program.flow import PanelSource
+from quantflux.expressions.nodes import Node
+from quantflux.expressions.program.flow import ArraySink, PanelSource
 from quantflux.expressions.program.program import Program
 from quantflux.expressions.program.quote import quote
 from quantflux.expressions.program.run import run
@@ -37,6 +38,9 @@ class OurDriver:
         A folder to stream answers to, instead of holding them.
     max_bytes : int or None
         The most that the engine may take.
+    overwrites : bool
+        Whether answers are written over the last ones. How long the system takes for gigabytes of fresh memory depends
+        on what it has at hand, and would hide how computing grows.
     """
 
     def __init__(
@@ -48,9 +52,10 @@ class OurDriver:
         dtype: str,
         parquet: Path | None,
         max_bytes: int | None,
+        overwrites: bool,
     ) -> None:
         self.market = market
-        self.parquet, self.max_bytes = parquet, max_bytes
+        self.parquet, self.max_bytes, self.overwrites = parquet, max_bytes, overwrites
         self.expressions = expressions
         self.threads = threads
         self.dtype = np.dtype(dtype).type
@@ -65,10 +70,14 @@ class OurDriver:
             "compile_seconds": seconds,
         }
         self.values: Panel | None = None
+        self.sink: ArraySink | None = None
 
     def compute(self) -> None:
         """Read the expressions and evaluate them."""
         nodes = {name: parse(text) for name, text in self.expressions.items()}
+        if self.overwrites:
+            self._write_over(nodes)
+            return
         if self.parquet is None:
             limits: dict[str, Any] = {"threads": self.threads, "max_bytes": self.max_bytes}
             self.values = evaluate(nodes, self.panel, dtype=self.dtype, **limits)
@@ -83,6 +92,13 @@ class OurDriver:
         program.compile()
         with ParquetSink(self.parquet / "all.parquet", list(nodes), self.panel, estimate.shape.chunk) as sink:
             run(program, PanelSource(self.panel, program.fields), sink, shape=estimate.shape)
+
+    def _write_over(self, nodes: dict[str, Node]) -> None:
+        program = Program(nodes)
+        if self.sink is None:
+            self.sink = ArraySink(len(nodes), self.panel.shape, self.dtype)
+        shape = quote(program, *self.panel.shape, threads=self.threads).shape
+        run(program, PanelSource(self.panel, program.fields), self.sink, shape=shape)
 
     def drop(self) -> None:
         """Forget the panel."""
@@ -107,6 +123,7 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--parquet", type=Path, help="folder to write answers to instead of holding them")
     parser.add_argument("--max-bytes", type=int, help="the most memory that the engine may take")
+    parser.add_argument("--overwrite", action="store_true", help="write answers over the last ones")
     parser.add_argument("--symbols", type=int, help="so many symbols of the market; all by default")
     parser.add_argument("--days", type=int, help="so many of its last days; all by default")
     chosen = parser.parse_args()
@@ -114,7 +131,7 @@ def main() -> None:
     start = time.perf_counter()
     expressions = json.loads(chosen.expressions.read_text(encoding="utf-8"))
     market, part = Market(chosen.market), (chosen.symbols, chosen.days)
-    limits = (chosen.threads, chosen.dtype, chosen.parquet, chosen.max_bytes)
+    limits = (chosen.threads, chosen.dtype, chosen.parquet, chosen.max_bytes, chosen.overwrite)
     driver = OurDriver(market, part, expressions, *limits)
     serve(driver, output, time.perf_counter() - start)
 
