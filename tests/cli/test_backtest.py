@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from quantflux.backtest import sweep
+from quantflux.backtest.preparation import Prepared
 from quantflux.cli import app as root
 from tests.backtest.example_market import EXAMPLES, market_folder
 
@@ -172,6 +175,26 @@ def test_a_sweep_shows_the_best_and_what_failed(backtest: Command) -> None:
     assert Path("s.html").exists()
     told = json.loads(backtest("sweep", "sweep.toml", "--processes", "1", "--json").out)
     assert [each["set"] for each in told["results"]][2:] == [2, 4]
+
+
+def test_a_sweep_that_is_interrupted_shows_what_is_done(
+    backtest: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("sweep.toml").write_text(RUN + "[sweep]\npolicy.top = [4, 5, 6]\n", encoding="utf-8")
+    original, before = sweep.measure, signal.getsignal(signal.SIGINT)
+
+    def interrupted(prepared: Prepared) -> sweep.Measured:
+        signal.raise_signal(signal.SIGINT)
+        return original(prepared)
+
+    monkeypatch.setattr(sweep, "measure", interrupted)
+
+    answer = backtest("sweep", "sweep.toml", "--processes", "1", code=130)
+
+    assert [flat(line).split()[0] for line in answer.out.splitlines()] == ["set", "1"]
+    assert "stopping; what is done is kept" in answer.err
+    assert "2 sets not run" in answer.err
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_mistakes_are_told_before_any_data_are_read(backtest: Command) -> None:

@@ -42,6 +42,9 @@ from quantflux.factors.evaluation import TRADING_DAYS
 
 Progress = Callable[[int, int], None]
 
+NOT_RUN = "not run"
+"""The problem of a set that was left when the sweep was stopped."""
+
 _ALONE = 3.0
 """Seconds of work that are not worth another process."""
 
@@ -83,7 +86,7 @@ class SetResult:
     measured : Measured or None
         None if it failed or was not run.
     problem : str
-        Why it failed; "not run" if the sweep was stopped before.
+        Why it failed, or `NOT_RUN`.
     deflated : float
         Deflated Sharpe ratio: the probability that the true one is above zero, given that the best of all sets was
         picked. NaN without a result.
@@ -184,7 +187,7 @@ def run_sweep(
         outcomes += rest
     outcomes += [None] * (len(sets) - len(outcomes))
     found = [
-        SetResult(each.number, dict(each.values), None, "not run")
+        SetResult(each.number, dict(each.values), None, NOT_RUN)
         if outcome is None
         else SetResult(each.number, dict(each.values), outcome.value, outcome.problem)
         for each, outcome in zip(sets, outcomes, strict=True)

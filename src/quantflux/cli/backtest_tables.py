@@ -172,14 +172,27 @@ def print_sweep(sweep: Sweep, most: int) -> None:
     answers.print(made)
     if len(sweep.done) > most:
         notes.print(f"and {counted(len(sweep.done) - most, 'more set')}; --csv FILE has them all")
+    _print_failed(sweep)
+    processes = f"{sweep.processes} process{'es' if sweep.processes > 1 else ''}"
+    notes.print(
+        f"{counted(len(sweep.done), 'set')} of {len(sweep.results):,} done in {processes}{_memory(sweep)}; "
+        "not by chance: given that the best of them all was picked"
+    )
+
+
+def _print_failed(sweep: Sweep) -> None:
+    from quantflux.backtest.grid import written
+    from quantflux.backtest.sweep import NOT_RUN
+
+    left = 0
     for each in sweep.failed:
+        if each.problem == NOT_RUN:
+            left += 1
+            continue
         values = ", ".join(f"{key} = {written(value)}" for key, value in each.values.items())
         notes.print(f"set {each.number} ({values}): {each.problem}", markup=False, soft_wrap=True)
-    notes.print(
-        f"{counted(len(sweep.done), 'set')} of {len(sweep.results):,} done in "
-        f"{counted(sweep.processes, 'process').replace('processs', 'processes')}{_memory(sweep)}; not by chance: "
-        "given that the best of them all was picked"
-    )
+    if left:
+        notes.print(f"{counted(left, 'set')} not run")
 
 
 def _shortened(keys: Sequence[str]) -> list[str]:
