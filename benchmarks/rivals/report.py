@@ -72,7 +72,8 @@ class RivalReport:
             f"Medians of rivals run in turn, each in a process of its own; {os.cpu_count()} cores. Only computing is "
             "timed, with data loaded and code compiled. Peak memory includes the inputs and all results."
         )
-        lines = [f"### {self.title}", "", how, "", f"{'; '.join(self.versions)}.", ""]
+        versions = [f"{'; '.join(self.versions)}.", ""] if self.versions else []
+        lines = [f"### {self.title}", "", how, "", *versions]
         return "\n".join([*lines, *(line for table in self.tables for line in table.markdown())])
 
     def write(self, stem: str) -> tuple[Path, Path]:
