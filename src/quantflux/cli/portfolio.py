@@ -147,8 +147,6 @@ def rebalance(
     """List the orders from what is held to the portfolio, with their fees, and what cannot be traded."""
     _check_output(output, {".csv", ".json"})
     told = _told(file, holdings, cash, day)
-    if told.holdings is None and told.capital is None:
-        raise InvalidRequest("give --holdings CSV and --cash, or [holdings] in the file")
     with opened(settings_of(context)) as platform:
         proposal = _solved(platform.portfolios, told, file.parent, as_json=as_json)
     if output is not None:

@@ -6,7 +6,6 @@ comes out of it for an optimiser is per day.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -363,7 +362,3 @@ class PortfolioFile(Section):
         if self.benchmark and self.benchmark not in {"equal", "cap"} and not self.benchmark.endswith(".csv"):
             raise ValueError(f'benchmark: found "{self.benchmark:.40}"; valid is equal, cap or FILE.csv')
         return self
-
-    def with_holdings(self, held: Mapping[str, Any]) -> PortfolioFile:
-        """Return the same file with other holdings."""
-        return self.model_copy(update={"holdings": Held(**held), "capital": None})
