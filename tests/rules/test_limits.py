@@ -179,6 +179,35 @@ def test_a_name_known_to_be_listed_before_is_not_new() -> None:
     assert np.isnan(price_limits(panel, listed=np.array(["NaT"], dtype="datetime64[D]")).up[2, 0])
 
 
+def test_a_name_listed_on_the_first_row_is_new() -> None:
+    close = np.full((7, 1), 10.0)
+    times = np.arange("2024-03-04", "2024-03-11", dtype="datetime64[D]")
+    panel = Panel(times, ["600000.SH"], {"close": close, "adj_factor": np.ones_like(close)})
+
+    up = price_limits(panel, listed=times[:1]).up.ravel()
+
+    assert np.isnan(up[:5]).all() and up[5:].tolist() == [11.0, 11.0]
+    assert (
+        price_limits(panel, listed=times[1:2]).up[1, 0] == 11.0
+    )  # it traded before: the day of listing is wrong
+
+
+@pytest.mark.parametrize(("listed", "new"), [("2025-04-01", False), ("2025-09-20", True)])
+def test_a_first_bar_long_after_the_listing_is_not_that_of_a_new_name(listed: str, new: bool) -> None:
+    """Such as a code that took the place of another, within the panel."""
+    times = np.arange("2025-10-06", "2025-10-12", dtype="datetime64[D]")
+    close = np.array([[np.nan, 5.0]] * 2 + [[10.0, 5.0]] * 4)
+    early = Panel(
+        np.insert(times, 0, np.datetime64("2025-03-03")),
+        ["600000.SH", "600001.SH"],
+        {"close": np.vstack((close[:1], close)), "adj_factor": np.ones((7, 2))},
+    )
+
+    up = price_limits(early, listed=np.array([listed, "NaT"], dtype="datetime64[D]")).up[:, 0]
+
+    assert np.isnan(up[4]) == new
+
+
 @pytest.mark.parametrize(("day", "free"), [("2020-12-30", False), ("2020-12-31", True), ("2024-03-05", True)])
 def test_the_first_day_of_a_delisting_period_is_free(day: str, free: bool) -> None:
     times = np.datetime64(day) + np.arange(-1, 4)

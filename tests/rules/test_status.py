@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from quantflux.data.schema import INSTRUMENTS
-from quantflux.rules import delisting_period, special_treatment
+from quantflux.rules import Standing, delisting_period, special_treatment
 
 
 def instruments(*rows: tuple[str, date, str]) -> pa.Table:
@@ -50,3 +50,16 @@ def test_a_delisting_period_is_no_special_treatment() -> None:
 
     assert delisting_period(table, TIMES, SYMBOLS)[:, 0].tolist() == [False, True, True, False, False]
     assert special_treatment(table, TIMES, SYMBOLS)[:, 0].tolist() == [True, False, False, False, False]
+
+
+def test_a_standing_is_all_that_instruments_say_of_limits() -> None:
+    table = instruments(
+        ("600000.SH", date(2024, 1, 2), "star_st"),
+        ("600000.SH", date(2024, 1, 4), "delisting"),
+    ).set_column(7, "list_date", pa.array([None, date(1999, 11, 10)], pa.date32()))
+
+    standing = Standing.of(table, TIMES, SYMBOLS)
+
+    assert standing.special.T.tolist() == [[True, True, False, False, False], [False] * 5]
+    assert standing.delisting.T.tolist() == [[False, False, True, True, True], [False] * 5]
+    assert standing.listed.astype(str).tolist() == ["1999-11-10", "NaT"]

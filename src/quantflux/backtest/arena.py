@@ -20,7 +20,7 @@ from quantflux.data.contract import Query
 from quantflux.data.corporate_actions import load_corporate_actions
 from quantflux.data.schema import CORPORATE_ACTIONS, DAILY, DAILY_BASIC, INSTRUMENTS, Dataset
 from quantflux.factors.universe import is_seasoned
-from quantflux.rules import special_treatment
+from quantflux.rules import Standing
 
 _BARS = ("open", "high", "low", "close", "volume", "amount", "adj_factor")
 _READ = (DAILY, DAILY_BASIC, INSTRUMENTS, CORPORATE_ACTIONS)
@@ -98,15 +98,18 @@ def _loaded(data: DataAccessLayer, start: date | None, end: date | None, version
             f"a backtest needs at least 3 days, there are {len(bars) - begin} from {start or 'the first'} to "
             f"{end or 'the last'}; the bars reach {_reach(data)}"
         )
-    special, delisted = None, None
+    standing, delisted = None, None
     if INSTRUMENTS.name in versions:
         table = data.read(Query(INSTRUMENTS))
-        special = special_treatment(table, bars.times, bars.symbols)
+        standing = Standing.of(table, bars.times, bars.symbols)
         delisted = leaving_days(table, bars)
+    special = None if standing is None else standing.special
     traded = ~np.isnan(bars["close"])
     venue = Venue.daily(
         bars,
         special=special,
+        delisting=None if standing is None else standing.delisting,
+        listed=None if standing is None else standing.listed,
         actions=load_corporate_actions(data, bars.times, bars.symbols),
         delisted=delisted,
         capitalisation=_capitalisation(data, bars) if DAILY_BASIC.name in versions else None,

@@ -85,6 +85,8 @@ class Venue:
         bars: Panel,
         *,
         special: np.ndarray | None = None,
+        delisting: np.ndarray | None = None,
+        listed: np.ndarray | None = None,
         actions: CorporateActions | None = None,
         delisted: np.ndarray | None = None,
         capitalisation: np.ndarray | None = None,
@@ -97,6 +99,10 @@ class Venue:
             Daily `open`, `high`, `low`, `close`, `volume`, and where known `amount` and `adj_factor`.
         special : array of bool, shape (T, N), optional
             Where a name was under special treatment.
+        delisting : array of bool, shape (T, N), optional
+            Where a name was in its delisting period.
+        listed : array of datetime64[D], shape (N,), optional
+            First trading days, NaT where unknown; see `quantflux.rules.price_limits`.
         actions : CorporateActions, optional
             On the axes of the bars. What they leave unexplained of `adj_factor` makes holdings grow.
         delisted : array of datetime64[D], shape (N,), optional
@@ -112,7 +118,7 @@ class Venue:
         if not bars.is_daily or not len(bars):
             raise InvalidRequest(f"a daily venue needs daily bars, had {bars}")
         grown = share_growth(bars, actions or CorporateActions.none())
-        limits = price_limits(bars, special)
+        limits = price_limits(bars, special, delisting=delisting, listed=listed)
         first, last = traded_span(bars["close"])
         symbols = bars.symbols.tolist()
         return cls(

@@ -171,6 +171,15 @@ class InstrumentTable:
             days, symbols, self._listed_from, np.where(treated, self._listed_to, self._listed_from)
         )
 
+    def list_dates(self, symbols: Sequence[str] | np.ndarray) -> np.ndarray:
+        """Return the day of listing of whoever bore each symbol last: datetime64[D] of shape (N,), NaT if unknown."""
+        dates = np.full(len(symbols), np.datetime64("NaT"), dtype=_DAY)
+        for column, symbol in enumerate(symbols):
+            for i in self._by_symbol.get(str(symbol), ()):  # in order of time
+                if (day := self._rows[i].list_date) is not None:
+                    dates[column] = day
+        return dates
+
     def listing_ages(
         self, days: np.ndarray, symbols: Sequence[str] | np.ndarray, calendar: TradingCalendar
     ) -> np.ndarray:

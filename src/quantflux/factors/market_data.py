@@ -16,7 +16,7 @@ from quantflux.data.schema import DAILY, INSTRUMENTS
 from quantflux.factors.fields import load_fields
 from quantflux.factors.inputs import research_panel
 from quantflux.factors.universe import Industries, Market
-from quantflux.rules import OpenLocks, locked_at_open, special_treatment
+from quantflux.rules import OpenLocks, Standing, locked_at_open
 
 _LEAST_SYMBOLS, _LEAST_DAYS = 10, 60
 
@@ -32,8 +32,8 @@ class MarketData:
     market : Market
     locks : OpenLocks
         Opens at a price limit.
-    special : array of bool, shape (T, N), or None
-        Names under special treatment; None where no instruments are stored.
+    standing : Standing or None
+        Special treatment, delisting periods and days of listing; None where no instruments are stored.
     industries : Industries or None
         None where no instruments are stored.
     """
@@ -41,8 +41,13 @@ class MarketData:
     raw: Panel
     market: Market
     locks: OpenLocks
-    special: np.ndarray | None
+    standing: Standing | None
     industries: Industries | None
+
+    @property
+    def special(self) -> np.ndarray | None:
+        """Names under special treatment, bool of shape (T, N); None where no instruments are stored."""
+        return None if self.standing is None else self.standing.special
 
 
 def load_market(data: DataAccessLayer, start: WhenLike = None, end: WhenLike = None) -> MarketData:
@@ -67,10 +72,13 @@ def load_market(data: DataAccessLayer, start: WhenLike = None, end: WhenLike = N
             f"found {raw.shape[1]} symbols and {raw.shape[0]} days"
         )
     instruments = data.read(Query(INSTRUMENTS))
-    special = special_treatment(instruments, raw.times, raw.symbols) if instruments.num_rows else None
-    locks = locked_at_open(raw, special)
-    industries = _industries(data, raw) if instruments.num_rows else None
-    return MarketData(raw, Market.of(research_panel(raw), locks, special), locks, special, industries)
+    if not instruments.num_rows:
+        locks = locked_at_open(raw)
+        return MarketData(raw, Market.of(research_panel(raw), locks), locks, None, None)
+    standing = Standing.of(instruments, raw.times, raw.symbols)
+    locks = locked_at_open(raw, standing.special, delisting=standing.delisting, listed=standing.listed)
+    market = Market.of(research_panel(raw), locks, standing.special)
+    return MarketData(raw, market, locks, standing, _industries(data, raw))
 
 
 def _industries(data: DataAccessLayer, raw: Panel) -> Industries:

@@ -114,7 +114,11 @@ def _amounts(raw: Panel) -> np.ndarray:
 
 def _barriers(loaded: MarketData) -> Barriers:
     raw, close = loaded.raw, loaded.raw["close"][-1]
-    limits = price_limits(raw, loaded.special)
+    standing = loaded.standing
+    if standing is None:
+        limits = price_limits(raw)
+    else:
+        limits = price_limits(raw, standing.special, delisting=standing.delisting, listed=standing.listed)
     with np.errstate(invalid="ignore"):
         up, down = close > limits.up[-1] - _NOISE, close < limits.down[-1] + _NOISE
     return Barriers(np.isnan(close), up, down, np.zeros(len(close), dtype=bool))

@@ -19,7 +19,7 @@ from quantflux.rules.lots import LotRule, largest_orders, lots_of
 from quantflux.rules.price_cage import PriceCage, price_cage
 from quantflux.rules.sessions import Sessions, sessions_of
 from quantflux.rules.settlement import settlement_days
-from quantflux.rules.status import delisting_period, special_treatment
+from quantflux.rules.status import Standing, delisting_period, special_treatment
 from quantflux.rules.ticks import ticks_of
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "PriceCage",
     "PriceLimits",
     "Sessions",
+    "Standing",
     "are_raw",
     "delisting_period",
     "dividend_tax_rates",

@@ -34,6 +34,7 @@ from quantflux.rules.ticks import ticks_of
 _LOST_TICKS = 0.0015
 _TICK_NOISE = 0.01  # of a tick: more than binary fractions lose, far less than scaling moves
 _NUDGE = 1e-6  # of a tick: undoes binary fractions such as 1.005 stored as 1.00499
+_NEW_FOR = np.timedelta64(30, "D")  # far longer than sources differ over what the day of listing is
 _SAME_PRICE = 1e-6  # relative: more than float32 loses, less than half a tick of any price below 5,000 yuan
 
 
@@ -111,6 +112,8 @@ def price_limits(
         Where a name was in its delisting period.
     listed : array of datetime64[D], shape (N,), optional
         First trading days; NaT is unknown. A name without one is new on its first bar, unless that is on the first row.
+        One whose first bar comes more than a month after its listing is not new: its code was another before, or its
+        first days are missing.
 
     Raises
     ------
@@ -305,21 +308,22 @@ class _FreeDays:
     """Who trades without limit, row after row."""
 
     def __init__(self, bars: Panel, delisting: np.ndarray | None, listed: np.ndarray | None) -> None:
-        self._close, self._delisting = bars["close"], delisting
+        self._times, self._close, self._delisting = bars.times, bars["close"], delisting
         width = bars.shape[1]
+        self._listed = np.full(width, np.datetime64("NaT", "D")) if listed is None else listed
         self._left = np.zeros(width)
         self._seen = np.zeros(width, dtype=bool)
         if len(bars):
-            self._seen |= ~np.isnan(self._close[0])
-            if listed is not None:
-                self._seen |= listed < bars.times[0]
+            there = ~np.isnan(self._close[0]) & (self._listed != bars.times[0])
+            self._seen |= there | (self._listed < bars.times[0])
 
     def on(self, row: int, rules: _DayRules) -> np.ndarray:
         """Return which names are free on a row, bool of shape (N,); rows must be asked for in order."""
         traded = ~np.isnan(self._close[row])
         new = traded & ~self._seen
         if new.any():
-            self._left[new] = rules.free_days[new]
+            recent = new & ~(self._listed + _NEW_FOR < self._times[row])
+            self._left[recent] = rules.free_days[recent]
             self._seen |= new
         if self._delisting is not None:
             entered = self._delisting[row] & ~(self._delisting[row - 1] if row else False)
