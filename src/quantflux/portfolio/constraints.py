@@ -255,7 +255,7 @@ class MaxRisk:
 class MaxTrackingError:
     """The standard deviation of the daily return over the benchmark is at most this.
 
-    5 % a year are 0.05 / sqrt(252) = 0.00315 a day. Needs a risk model and a benchmark.
+    5 % a year are 0.05 / sqrt(244) = 0.0032 a day. Needs a risk model and a benchmark.
     """
 
     most: float

@@ -12,12 +12,11 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from quantflux.core.errors import InvalidRequest, NotFound
 from quantflux.data.access import DataAccessLayer
 from quantflux.expressions.evaluate import evaluate
-from quantflux.expressions.labels import horizon_of
 from quantflux.expressions.nodes import OPERATORS, Field, Node, fields_of, lookback_of
-from quantflux.factors.fields import catalogue, load_fields
+from quantflux.factors.fields import load_fields
+from quantflux.factors.formula import formula
 from quantflux.factors.registry import FactorRegistry
 from quantflux.portfolio.portfolio_file import Ingredient
 
@@ -101,37 +100,6 @@ def values_on(
     return {key: np.asarray(laid[key][-1]) for key in nodes}
 
 
-def meaning(registry: FactorRegistry, text: str, key: str) -> tuple[Node, int]:
-    """Return what a factor's name or an expression means, and whether more of it is better (1) or less (-1).
-
-    Raises
-    ------
-    NotFound, InvalidRequest
-        Naming the key of the file where it stands.
-    """
-    try:
-        node, sign = _meaning(registry, text)
-    except NotFound as error:
-        raise NotFound(f"{key}: {error}") from error
-    except InvalidRequest as error:
-        raise InvalidRequest(f"{key}: {error}") from error
-    if ahead := horizon_of(node):
-        raise InvalidRequest(f"{key}: looks {ahead} rows ahead; what is known only later is no forecast")
-    return node, sign
-
-
-def _meaning(registry: FactorRegistry, text: str) -> tuple[Node, int]:
-    if text not in catalogue():
-        try:
-            factor = registry.get(text)
-        except NotFound:
-            if text.replace(".", "").isidentifier():
-                raise
-        else:
-            return factor.node, factor.orientation or 1
-    return registry.parse(text), 1
-
-
 def score_on(
     data: DataAccessLayer,
     registry: FactorRegistry,
@@ -142,11 +110,11 @@ def score_on(
 ) -> np.ndarray:
     """Return the z-score of a score on a day, shape (N,), more being better."""
     found = [
-        meaning(registry, each.factor, f"expected_returns.score.{place}")
+        formula(registry, each.factor, f"expected_returns.score.{place}")
         for place, each in enumerate(score, start=1)
     ]
-    nodes = {str(place): node for place, (node, _) in enumerate(found)}
+    nodes = {str(place): each.node for place, each in enumerate(found)}
     values = values_on(data, nodes, day, symbols)
-    signs = [each.orientation or sign for each, (_, sign) in zip(score, found, strict=True)]
+    signs = [each.orientation or known.orientation for each, known in zip(score, found, strict=True)]
     turned = [sign * values[str(place)] for place, sign in enumerate(signs)]
     return combined_zscore(turned, [each.weight for each in score], chosen)

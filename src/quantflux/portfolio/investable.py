@@ -11,7 +11,8 @@ from quantflux.core.errors import InvalidRequest, UnknownSymbol
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.engine import FactorEngine
 from quantflux.factors.fields import load_fields
-from quantflux.portfolio.forecast import meaning, values_on
+from quantflux.factors.formula import formula
+from quantflux.portfolio.forecast import values_on
 from quantflux.portfolio.holdings import laid_on, read_holdings, read_members, read_weights
 from quantflux.portfolio.market_day import MarketDay, load_market_day
 from quantflux.portfolio.portfolio_file import PortfolioFile
@@ -92,8 +93,8 @@ class Investable:
                 raise UnknownSymbol(unknown, "universe.symbols: the data up to the day")
             chosen &= np.isin(market.symbols, list(listed))
         if universe.where:
-            node, _ = meaning(self._factors.registry, universe.where, "universe.where")
-            chosen &= values_on(self._data, {"where": node}, market.day, market.symbols)["where"] > 0
+            where = formula(self._factors.registry, universe.where, "universe.where")
+            chosen &= values_on(self._data, {"where": where.node}, market.day, market.symbols)["where"] > 0
         if not chosen.any():
             raise InvalidRequest(
                 f"universe: no name may be held on {market.day}; of {len(market.symbols)} names "

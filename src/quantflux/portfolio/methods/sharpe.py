@@ -31,7 +31,7 @@ def maximum_sharpe(problem: Problem, *, risk_free: float = 0.0) -> Portfolio:
     problem : Problem
         With expected returns and a risk model.
     risk_free : float
-        A day, what cash earns: 0.02 a year are 0.02 / 252.
+        A day, what cash earns: 0.02 a year are 0.02 / 244.
 
     Raises
     ------
