@@ -34,6 +34,12 @@ class Timed:
     def decide(self, view):
         raise KeyError("gone")
 
+class Wordy:
+    def rows(self, times):
+        return "weekly"
+    def decide(self, view):
+        return None
+
 class Idle:
     pass
 """
@@ -90,6 +96,13 @@ def test_rows_of_its_own_begin_with_the_span(file: Path) -> None:
 
     assert timed.has_rows
     assert timed.rows(np.arange(6)).tolist() == [2, 3, 4, 5]
+
+
+def test_rows_that_are_none_are_left_to_the_simulator(file: Path) -> None:
+    wordy = policy(file, "Wordy")
+
+    assert wordy.rows(np.arange(6)).tolist() == "weekly"  # type: ignore[comparison-overlap]
+    assert wordy.name == "mine.py:Wordy"
 
 
 def test_what_it_raises_is_told_with_its_name_and_the_day(file: Path) -> None:

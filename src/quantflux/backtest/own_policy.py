@@ -92,6 +92,11 @@ class OwnPolicy:
         self._start()
 
     @property
+    def name(self) -> str:
+        """What messages call it: `FILE.py:Class`."""
+        return self._name
+
+    @property
     def has_rows(self) -> bool:
         """Whether the class says itself when it is asked."""
         return callable(getattr(self._made, "rows", None))
@@ -107,7 +112,8 @@ class OwnPolicy:
             raise
         except Exception as error:
             raise InvalidRequest(f"{self._name}.rows failed: {type(error).__name__}: {error}") from error
-        return asked[asked >= self._begin]
+        # What are no rows is left for the simulator to refuse.
+        return asked[asked >= self._begin] if asked.dtype.kind in "iu" else asked
 
     def decide(self, view: View) -> Wanted:
         """Return what the class wants."""

@@ -95,26 +95,44 @@ def _decisions(plan: Planned | Targets | Decisions, venue: Venue) -> Decisions:
 def _follow(simulation: Simulation, policy: Policy, fields: Mapping[str, np.ndarray]) -> int | None:
     """Run a policy to the end and return the row of its first decision, None if it took none."""
     venue = simulation.venue
-    rows = np.asarray(policy.rows(venue.times))
-    if np.any(np.diff(rows) <= 0) or np.any(rows < 0) or np.any(rows >= len(venue)):
-        raise InvalidRequest(
-            f"a policy asks for rows from 0 to {len(venue) - 1}, increasing; asked for {rows}"
-        )
+    rows = _rows_of(policy, venue)
     past = Past(_shown(venue, fields))
     first = None
     for row in rows[rows < len(venue) - 1].tolist():
         simulation.run(row + 1, _NOTHING)
         simulation.open_next()
         try:
-            decision = decision_of(policy.decide(_view(simulation, row, past)), row, venue.shape[1])
+            wanted = policy.decide(_view(simulation, row, past))
         except Exception as error:
-            error.add_note(f"while {type(policy).__name__} decided at the close of {venue.times[row]}")
+            error.add_note(f"while {_name_of(policy)} decided at the close of {venue.times[row]}")
             raise
+        try:
+            decision = decision_of(wanted, row, venue.shape[1])
+        except InvalidRequest as error:
+            raise InvalidRequest(
+                f"{_name_of(policy)}, at the close of {venue.times[row]}: {error}"
+            ) from error
         if decision is not None:
             first = row if first is None else first
             simulation.run(row + 2, decision)
     simulation.run(len(venue), _NOTHING)
     return first
+
+
+def _rows_of(policy: Policy, venue: Venue) -> np.ndarray:
+    rows = np.asarray(policy.rows(venue.times))
+    whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or not len(rows))
+    if not whole or np.any(np.diff(rows) <= 0) or np.any(rows < 0) or np.any(rows >= len(venue)):
+        raise InvalidRequest(
+            f"{_name_of(policy)} may ask for whole rows from 0 to {len(venue) - 1}, increasing; "
+            f"asked for {np.array2string(rows, threshold=6)} of {rows.dtype}"
+        )
+    return rows.astype(np.int64)
+
+
+def _name_of(policy: Policy) -> str:
+    """Return what messages call a policy: a name that it gives itself, or its class's."""
+    return str(getattr(policy, "name", type(policy).__name__))
 
 
 def _shown(venue: Venue, fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,6 +141,13 @@ def test_it_may_return_weights_orders_or_nothing() -> None:
     [
         ("buy", "returned str"),
         (np.ones(3), r"shape \(1,\)"),
+        (np.array(["all"]), "are numbers"),
+        (np.array([None]), "are numbers"),
+        (Weights(np.array([0.0]), np.array([0.5])), "whole numbers of columns"),
+        (Orders(np.array([0]), np.array(["100"])), "a number for each"),
+        (np.array([1.5]), "^Asked, at the close of 2024-01-02: "),
+        (np.array([np.inf]), "finite"),
+        (np.array([-0.1]), "0 or more"),
         (np.array([1.5]), "add up to 1 at most"),
         (Weights(np.array([0, 0]), np.array([0.1, 0.1])), "twice"),
         (Orders(np.array([0]), np.array([1.0, 2.0])), "one length"),
@@ -162,13 +170,15 @@ def test_an_error_of_its_own_says_when_it_came() -> None:
     assert caught.value.__notes__ == ["while Broken decided at the close of 2024-01-02"]
 
 
-@pytest.mark.parametrize("rows", [[2, 1], [1, 1], [-1], [9]])
-def test_rows_out_of_order_or_range_are_refused(rows: list[int]) -> None:
+@pytest.mark.parametrize(
+    "rows", [[2, 1], [1, 1], [-1], [9], [0.5, 1.0], [True, False], "daily", ["1"], [[0, 1]], [None]]
+)
+def test_rows_out_of_order_or_range_are_refused(rows: Any) -> None:
     class Astray(Asked):
         def rows(self, times: np.ndarray) -> np.ndarray:
             return np.array(rows)
 
-    with pytest.raises(InvalidRequest, match="asks for rows"):
+    with pytest.raises(InvalidRequest, match="Astray may ask for whole rows"):
         simulate(venue_of([[10.0]] * 3), Astray({}), FREE, 1_000.0)
 
 

@@ -64,7 +64,16 @@ def _decision(
     lengths = {len(columns), len(values), len(columns if limits is None else limits)}
     if len(lengths) != 1:
         raise InvalidRequest(f"a decision needs arrays of one length, had {sorted(lengths)}")
+    if len(columns) and (np.asarray(columns).dtype.kind not in "iu" or not _are_numbers(np.asarray(values))):
+        raise InvalidRequest(
+            f"a decision needs whole numbers of columns and a number for each, had {np.asarray(columns).dtype} "
+            f"and {np.asarray(values).dtype}"
+        )
     return Decisions.of(np.array([row]), kind, [len(columns)], columns, values, limits)
+
+
+def _are_numbers(values: np.ndarray) -> bool:
+    return values.dtype.kind in "biuf"
 
 
 class Past:
@@ -179,8 +188,10 @@ def decision_of(wanted: Wanted, row: int, names: int) -> Decisions | None:
     if wanted is None:
         return None
     if isinstance(wanted, np.ndarray):
-        if wanted.shape != (names,):
-            raise InvalidRequest(f"weights of all names have shape ({names},), had {wanted.shape}")
+        if wanted.shape != (names,) or not _are_numbers(wanted):
+            raise InvalidRequest(
+                f"weights of all names are numbers of shape ({names},), had {wanted.dtype} of shape {wanted.shape}"
+            )
         columns = np.flatnonzero(wanted)  # NaN is not 0
         return Weights(columns, wanted[columns]).decision(row)
     if isinstance(wanted, Weights | Orders):
