@@ -118,6 +118,20 @@ def test_shapes_and_rows_are_checked() -> None:
         Venue.daily(bars).with_capitalisation(np.ones((3, 1)))
 
 
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.inf])
+@pytest.mark.parametrize("name", ["open", "high", "low", "close"])
+def test_prices_that_nobody_can_pay_are_refused(name: str, bad: float) -> None:
+    bars = bars_of([[1.0, NAN], [1.0, 2.0]])
+    values = bars[name].copy()
+    values[1, 1] = bad
+    wrong = Panel(bars.times, bars.symbols, {**{n: bars[n] for n in bars.fields}, name: values})
+
+    with pytest.raises(
+        InvalidRequest, match=f"the {name} of {bars.symbols[1]} at {bars.times[1]} is {bad:g}"
+    ):
+        Venue.daily(wrong)
+
+
 def one_minute_a_day(venue: Venue, first: int, stop: int, columns: slice) -> Panel:
     fields = {
         n: getattr(venue, n)[first:stop, columns]

@@ -46,7 +46,8 @@ class Decisions:
     Raises
     ------
     InvalidRequest
-        If rows are not increasing, or weights are negative or add up to more than 1.
+        If rows are not increasing or begin before -1, whose decision is traded on row 0; if weights are negative or add
+        up to more than 1.
     """
 
     rows: np.ndarray
@@ -59,6 +60,10 @@ class Decisions:
     def __post_init__(self) -> None:
         if np.any(np.diff(self.rows) <= 0):
             raise InvalidRequest("decisions must be in order of time, one a row")
+        if len(self.rows) and self.rows[0] < -1:
+            raise InvalidRequest(
+                f"the first decision that can be traded is that of row -1, one was for row {self.rows[0]}"
+            )
         if len(self.columns) and (np.isinf(self.values).any() or self.columns.min() < 0):
             raise InvalidRequest("decisions name columns from 0 and finite numbers")
         kinds = np.repeat(self.kinds, np.diff(self.offsets))

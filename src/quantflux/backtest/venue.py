@@ -113,7 +113,7 @@ class Venue:
         Raises
         ------
         InvalidRequest
-            If rows are not days, or an array has another shape.
+            If rows are not days, an array has another shape, or a price is not positive and finite.
         """
         if not bars.is_daily or not len(bars):
             raise InvalidRequest(f"a daily venue needs daily bars, had {bars}")
@@ -126,7 +126,8 @@ class Venue:
             symbols=bars.symbols,
             days=bars.times,
             day=_fixed(np.arange(len(bars))),
-            **{name: _fixed(bars[name]) for name in (*_PRICES, "volume")},
+            **_prices(bars),
+            volume=_fixed(bars["volume"]),
             amount=_fixed(bars["amount"]) if "amount" in bars and are_raw(bars) else None,
             limit_up=_fixed(limits.up),
             limit_down=_fixed(limits.down),
@@ -154,7 +155,7 @@ class Venue:
         Raises
         ------
         InvalidRequest
-            If the bars have days or symbols that the daily venue has not.
+            If the bars have days or symbols that the daily venue has not, or a price is not positive and finite.
         """
         if bars.is_daily or not len(bars):
             raise InvalidRequest(f"a venue of minutes needs minute bars, had {bars}")
@@ -176,7 +177,8 @@ class Venue:
             symbols=bars.symbols,
             days=days,
             day=_fixed(day),
-            **{name: _fixed(bars[name]) for name in (*_PRICES, "volume")},
+            **_prices(bars),
+            volume=_fixed(bars["volume"]),
             amount=_fixed(bars["amount"]) if "amount" in bars and daily.amount is not None else None,
             limit_up=_fixed(daily.limit_up[part]),
             limit_down=_fixed(daily.limit_down[part]),
@@ -252,6 +254,21 @@ class Venue:
     def with_capitalisation(self, capitalisation: np.ndarray) -> Self:
         """Return the same venue with the market value of each name, yuan, shape (D, N)."""
         return replace(self, capitalisation=_shaped(capitalisation, (len(self.days), len(self.symbols))))
+
+
+def _prices(bars: Panel) -> dict[str, np.ndarray]:
+    """Return the prices of bars by name, refusing those that nobody can pay: an account would be worth nonsense."""
+    found = {name: _fixed(bars[name]) for name in _PRICES}
+    for name, values in found.items():
+        lowest = np.fmin.reduce(values, axis=None, initial=np.inf)
+        highest = np.fmax.reduce(values, axis=None, initial=0.0)
+        if lowest <= 0 or highest == np.inf:
+            row, column = np.argwhere((values <= 0) | np.isinf(values))[0]
+            raise InvalidRequest(
+                f"the {name} of {bars.symbols[column]} at {bars.times[row]} is {values[row, column]:g}; "
+                "prices are above 0 and finite, and NaN where a name does not trade"
+            )
+    return found
 
 
 def _fixed(values: np.ndarray) -> np.ndarray:

@@ -109,6 +109,25 @@ def test_impossible_requests_are_refused(arguments: dict[str, object], message: 
         TopRanked(np.ones((1, 3)), np.array([0]), **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("rows", [[-1], [0, 2], [-2, 1]])
+def test_rows_that_the_score_has_not_are_refused(rows: list[int]) -> None:
+    """Row -1 would be the last one of the future."""
+    with pytest.raises(InvalidRequest, match="rows 0 to 1"):
+        TopRanked(np.ones((2, 3)), np.array(rows), top=1).picked()
+
+
+@pytest.mark.parametrize("best", [np.inf, -np.inf])
+def test_endless_scores_have_an_order_but_no_weight(best: float) -> None:
+    score = np.array([[best, 2.0, 1.0]])
+
+    equal = TopRanked(score, np.array([0]), top=3)
+    by_score = TopRanked(score, np.array([0]), top=3, weighting=Weighting.SCORE)
+
+    assert equal.picked()[1].tolist() == ([0, 1, 2] if best > 0 else [1, 2, 0])
+    with pytest.raises(InvalidRequest, match="infinite on row 0"):
+        by_score.decisions(venue_of([[1.0] * 3]))
+
+
 def test_a_score_of_another_market_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="venue's shape"):
         TopRanked(np.ones((1, 3)), np.array([0]), top=1).decisions(venue_of([[1.0]]))

@@ -64,5 +64,7 @@ def test_impossible_requests_are_refused() -> None:
         Signals(on, on).decisions(venue_of([[1.0]]))
     with pytest.raises(InvalidRequest, match="one length"):
         OrderList(np.array([0]), np.array([0, 1]), np.array([1.0]))
+    with pytest.raises(InvalidRequest, match="one was for row -6"):
+        OrderList(np.array([-5]), np.array([0]), np.array([1.0])).decisions(venue_of([[1.0]]))
     with pytest.raises(InvalidRequest, match="for some shares"):
         OrderList(np.array([0]), np.array([0]), np.array([NAN]))

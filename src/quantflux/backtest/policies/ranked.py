@@ -87,6 +87,10 @@ class TopRanked:
     def picked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the rows that decide something, the columns picked on them, and how many there are of each."""
         rows = np.ascontiguousarray(self.rows, dtype=np.int64)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self.score):
+            raise InvalidRequest(
+                f"the score has rows 0 to {len(self.score) - 1}, decisions are for {rows.min()} to {rows.max()}"
+            )
         width = self.score.shape[1]
         most = min(self.top, width) if self.top is not None else max(round((self.share or 0) * width), 1)
         columns, counts = np.empty(len(rows) * most, np.int64), np.empty(len(rows), np.int64)
@@ -115,6 +119,10 @@ class TopRanked:
         if self.sizes is not None:
             return np.asarray(np.maximum(np.nan_to_num(self.sizes[rows, columns]), 0.0))
         score = self.score[rows, columns]
+        if (endless := np.isinf(score)).any():
+            raise InvalidRequest(
+                f"the score is infinite on row {rows[endless][0]}; weighting by score needs finite ones"
+            )
         lowest = np.full(place[-1] + 1 if len(place) else 0, np.inf)
         np.minimum.at(lowest, place, score)
         return np.asarray(score - lowest[place])
