@@ -139,6 +139,7 @@ def test_every_mistake_is_told_at_once() -> None:
         ("start = 2024-01-02T10:00:00\n" + SMALL, "start: found 2024-01-02 10:00:00; valid is a day"),
         ("capital = true\n" + SMALL, "capital: found true; valid is a number"),
         ("capital = nan\n" + SMALL, "capital: found nan; valid is a finite number"),
+        ("universe = []\n" + SMALL, 'universe: found an empty list; valid is "all"'),
         ('universe = "al"\n' + SMALL, 'found "al"; valid is "all", a list of symbols, or a table'),
         ('universe = ["60051"]\n' + SMALL, "universe.1: '60051' is not a symbol"),
         ('schedule = 0\n' + SMALL, "schedule: found 0; valid is one of daily"),

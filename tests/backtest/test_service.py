@@ -187,7 +187,7 @@ def test_lists_that_fit_nothing_are_refused(shared: Platform, tmp_path: Path, te
         ({"universe": {"where": "close < 0"}}, InvalidRequest, "the universe is empty"),
         ({"start": "2031-01-05", "end": None}, InvalidRequest, "the bars reach from 2022-01-04 to 2023-12-29"),
         ({"policy": {"kind": "ranked", "top": 5, "least": 500}}, InvalidRequest, "policy.least"),
-        ({"benchmark": "000300.SH"}, UnknownSymbol, "000300.SH"),
+        ({"benchmark": "000300.SH"}, NotFound, "benchmark 000300.SH has no daily bars here"),
     ],
 )  # fmt: skip
 def test_what_the_data_do_not_allow_is_refused(

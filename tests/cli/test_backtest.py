@@ -210,6 +210,10 @@ def test_mistakes_are_told_before_any_data_are_read(backtest: Command) -> None:
     assert "valid are .toml, .yaml, .yml" in backtest("run", "run.txt", code=1).err
     assert "the example is TOML" in backtest("init", "run.yaml", code=1).err
     assert "is no record of a run" in backtest("replay", "run.toml", code=1).err
+    Path("run.toml").write_text(RUN, encoding="utf-8")
+    for report in ("out.json", "run.toml"):
+        assert f"{report} cannot be the report" in backtest("run", "run.toml", "--report", report, code=1).err
+    assert Path("run.toml").read_text(encoding="utf-8") == RUN
 
 
 def test_without_data_one_line_says_so(backtest: Command) -> None:

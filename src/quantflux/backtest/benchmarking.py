@@ -25,7 +25,7 @@ def benchmark_of(data: DataAccessLayer, prepared: Prepared, run: Run) -> dict[st
 
     Raises
     ------
-    UnknownSymbol, NotFound
+    NotFound
         If an index has no bars, or none at the run's first decision.
     InvalidRequest
         If market values are needed and not there.
@@ -49,6 +49,8 @@ def benchmark_of(data: DataAccessLayer, prepared: Prepared, run: Run) -> dict[st
 
 def _index(data: DataAccessLayer, symbol: str, arena: Arena, first: int) -> np.ndarray:
     times = arena.venue.times
+    if symbol not in data.symbols(DAILY):
+        raise NotFound(f"benchmark {symbol} has no daily bars here; import them, or use equal, cap or none")
     bars = data.panel(["close"], symbols=[symbol], start=times[0].item(), end=times[-1].item())
     if symbol not in bars.symbols:
         raise NotFound(f"benchmark {symbol} has no bars from {times[0]} to {times[-1]}")

@@ -65,6 +65,8 @@ def read_universe(value: Any) -> Any:
         return {}
     if isinstance(value, str):
         raise ValueError(f'found {shown(value)}; valid is "all", a list of symbols, or a table')
+    if value == []:
+        raise ValueError('found an empty list; valid is "all", a list of symbols, or a table')
     return {"symbols": value} if isinstance(value, list) else value
 
 

@@ -86,6 +86,11 @@ def run(
     from quantflux.backtest.report import to_json, write_backtest_report
 
     run_file = _within(read_run_file(file), start, end)
+    if report is not None and report in (file, record or report.with_suffix(".json")):
+        raise InvalidRequest(
+            f"{report} cannot be the report, as it is the run file or the record; "
+            f"give another name, such as {report.with_suffix('.html')}"
+        )
     with opened(settings_of(context)) as platform:
         backtester = platform.backtests
         with told() as hooks, _working("simulating (compiles once)"):
