@@ -5,10 +5,8 @@ The rivals live in an environment of their own, which `make bench-backtest` make
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,9 +17,10 @@ from benchmarks.backtest.reference import equity_of
 from benchmarks.backtest.rivals.scene import Scene
 from benchmarks.backtest.scene_writer import write_scene
 from benchmarks.factors.market import MarketSize
+from benchmarks.rivals.command import parsed, parser_of, publish, sayer
 from benchmarks.rivals.measuring import Say, measure_in_turn
 from benchmarks.rivals.report import OURS, RivalReport, Table
-from benchmarks.rivals.rival import ROOT, Rival
+from benchmarks.rivals.rival import Rival
 
 RIVALS = {"vectorbt": "vectorbt", "backtrader": "backtrader", "bt": "bt", "qlib": "Qlib"}
 
@@ -87,33 +86,14 @@ def measure_scene(
 
 def main() -> None:
     """Run one size and write its results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.backtest", description=__doc__)
-    parser.add_argument("--size", choices=SCENES, default="standard", help="how large the markets are")
-    parser.add_argument(
-        "--rivals-python", type=Path, default=ROOT / ".venv-rivals" / "bin" / "python", help="theirs"
-    )
-    parser.add_argument(
-        "--no-results", action="store_true", help="print only, do not write benchmarks/results/"
-    )
-    chosen = parser.parse_args()
-    if not chosen.rivals_python.exists():
-        parser.error(f"there is no {chosen.rivals_python}; `make bench-backtest` makes it")
+    chosen, say = parsed(parser_of("backtest", __doc__, SCENES)), sayer()
     report = RivalReport(f"Backtests, {chosen.size} size")
-    start = time.perf_counter()
-
-    def say(text: str) -> None:
-        print(f"[{time.perf_counter() - start:6.1f} s] {text}", file=sys.stderr, flush=True)
-
     with tempfile.TemporaryDirectory(prefix="quantflux-backtest-") as folder:
         for number, (companies, days, held, who) in enumerate(SCENES[chosen.size]):
             work = Path(folder) / str(number)
             measure_scene(companies, days, held, who, work, chosen.rivals_python, report, say)
         measure_full_market(FULL[chosen.size], Path(folder) / "market", report, say)
-    print(report.markdown())
-    if not chosen.no_results:
-        stem = "backtest" if chosen.size == "standard" else f"backtest-{chosen.size}"
-        for path in report.write(stem):
-            say(f"wrote {path}")
+    publish(report, chosen, "backtest", say)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,15 @@ The rivals live in an environment of their own, which `make bench-factors` makes
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks.factors.growing import measure_added_day, measure_growth
 from benchmarks.factors.market import SIZES, write_market
 from benchmarks.factors.tasks import Bench, measure_alpha101, measure_parquet, measure_qlib_factors
 from benchmarks.factors.v1_task import measure_v1
+from benchmarks.rivals.command import parsed, parser_of, publish, sayer
 from benchmarks.rivals.report import RivalReport
-from benchmarks.rivals.rival import ROOT
 
 TASKS = {
     "small": ("alpha14", "alpha158", "alpha101", "growth", "day", "parquet", "v1"),
@@ -32,27 +29,13 @@ V1_SIZES = {"small": (48, 4), "standard": (800, 14), "full": (800, 14)}
 
 def main() -> None:
     """Run one size and write its results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.factors", description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="standard", help="how large a market")
+    parser = parser_of("factors", __doc__, SIZES)
     parser.add_argument(
         "--task", choices=TASKS["small"], action="append", help="a table; by default the size's"
     )
-    parser.add_argument(
-        "--rivals-python", type=Path, default=ROOT / ".venv-rivals" / "bin" / "python", help="theirs"
-    )
     parser.add_argument("--folder", type=Path, help="where to work; by default a temporary folder")
-    parser.add_argument(
-        "--no-results", action="store_true", help="print only, do not write benchmarks/results/"
-    )
-    chosen = parser.parse_args()
-    if not chosen.rivals_python.exists():
-        parser.error(f"there is no {chosen.rivals_python}; `make bench-factors` makes it")
+    chosen, say = parsed(parser), sayer()
     report = RivalReport(f"Factors, {chosen.size} size")
-    start = time.perf_counter()
-
-    def say(text: str) -> None:
-        print(f"[{time.perf_counter() - start:6.1f} s] {text}", file=sys.stderr, flush=True)
-
     with tempfile.TemporaryDirectory(prefix="quantflux-factors-", dir=chosen.folder) as folder:
         market, work = Path(folder) / "market", Path(folder) / "work"
         market.mkdir()
@@ -76,12 +59,7 @@ def main() -> None:
         if "v1" in tasks:
             companies, years = V1_SIZES[chosen.size]
             measure_v1(Path(folder) / "v1", report, say, companies=companies, years=years)
-    print(report.markdown())
-    if not chosen.no_results:
-        named = chosen.task or []  # some tables have files of their own
-        stem = "-".join(["factors", *([] if chosen.size == "standard" else [chosen.size]), *named])
-        for path in report.write(stem):
-            say(f"wrote {path}")
+    publish(report, chosen, "factors", say, *(chosen.task or []))
 
 
 if __name__ == "__main__":

@@ -5,19 +5,18 @@ The rivals live in an environment of their own, which `make bench-portfolio` mak
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.portfolio.rivals.scene import Scene
+from benchmarks.rivals.command import parsed, parser_of, publish, sayer
 from benchmarks.rivals.measuring import Say, measure_in_turn
 from benchmarks.rivals.report import OURS, RivalReport, Table
-from benchmarks.rivals.rival import ROOT, Rival
+from benchmarks.rivals.rival import Rival
 
 NAMES = {"small": (50, 200), "standard": (50, 500, 5000)}
 FACTORS, INDUSTRIES = 10, 31
@@ -80,31 +79,12 @@ def measure_problem(names: int, work: Path, python: Path, report: RivalReport, s
 
 def main() -> None:
     """Run one size and write its results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.portfolio", description=__doc__)
-    parser.add_argument("--size", choices=NAMES, default="standard", help="how many names")
-    parser.add_argument(
-        "--rivals-python", type=Path, default=ROOT / ".venv-rivals" / "bin" / "python", help="theirs"
-    )
-    parser.add_argument(
-        "--no-results", action="store_true", help="print only, do not write benchmarks/results/"
-    )
-    chosen = parser.parse_args()
-    if not chosen.rivals_python.exists():
-        parser.error(f"there is no {chosen.rivals_python}; `make bench-portfolio` makes it")
+    chosen, say = parsed(parser_of("portfolio", __doc__, NAMES)), sayer()
     report = RivalReport(f"Portfolios, {chosen.size} size")
-    start = time.perf_counter()
-
-    def say(text: str) -> None:
-        print(f"[{time.perf_counter() - start:6.1f} s] {text}", file=sys.stderr, flush=True)
-
     with tempfile.TemporaryDirectory(prefix="quantflux-portfolio-") as folder:
         for names in NAMES[chosen.size]:
             measure_problem(names, Path(folder) / str(names), chosen.rivals_python, report, say)
-    print(report.markdown())
-    if not chosen.no_results:
-        stem = "portfolio" if chosen.size == "standard" else f"portfolio-{chosen.size}"
-        for path in report.write(stem):
-            say(f"wrote {path}")
+    publish(report, chosen, "portfolio", say)
 
 
 if __name__ == "__main__":
