@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import quantflux
@@ -26,6 +28,15 @@ from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 
 if TYPE_CHECKING:
     from quantflux.portfolio.service import Proposal
+
+CHART_WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        "weight": Words("权重", "weight"),
+        "benchmark": Words("基准", "benchmark"),
+        "share": Words("占方差", "of the variance"),
+    }
+)
+"""Texts inside figures; a figure names them as `@key`."""
 
 _MOST_BARS = 25
 _NAN = float("nan")
@@ -52,12 +63,8 @@ def page_of(proposal: Proposal) -> Page:
             f"For research only; not investment advice. quantflux {quantflux.__version__}.",
             "note",
         ),
-        figures=_figures(proposal),
-        words={
-            "weight": Words("权重", "weight"),
-            "benchmark": Words("基准", "benchmark"),
-            "share": Words("占方差", "of the variance"),
-        },
+        figures=figures_of(proposal),
+        words=CHART_WORDS,
     )
 
 
@@ -184,7 +191,8 @@ def _notes(proposal: Proposal) -> str:
     )
 
 
-def _figures(proposal: Proposal) -> dict[str, Figure]:
+def figures_of(proposal: Proposal) -> dict[str, Figure]:
+    """Return the charts: `weights`, and where there is something to show `industries`, `risk_parts`, `active_parts`."""
     case, portfolio = proposal.case, proposal.portfolio
     held = list(portfolio.held().items())[:_MOST_BARS]
     names = dict(zip(case.symbols, case.names, strict=True))

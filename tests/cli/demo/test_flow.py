@@ -12,12 +12,16 @@ import pytest
 
 from quantflux.cli.demo.flow import minute_view, research
 from quantflux.cli.demo.loading import LAST_DAY, MarketPlan, is_synthetic, own_folder, prepare
+from quantflux.cli.demo.proposing import propose
 from quantflux.cli.demo.results import Findings
 from quantflux.config import Settings
 from quantflux.core.errors import InvalidRequest, NotFound
-from quantflux.data.schema import DAILY, MINUTE
+from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE
 from quantflux.data.sources.synthetic import SyntheticMarket
+from quantflux.factors.choice import choose_factors, fields_for_choice
+from quantflux.factors.market_data import load_market
 from quantflux.platform import Platform
+from quantflux.portfolio.service import Proposal
 from tests.cli.demo.conftest import PLAN, silent
 
 
@@ -82,6 +86,87 @@ def test_bare_bars_go_as_far_as_they_can(bare: Platform) -> None:
     assert found.minutes is None
     assert found.study is not None
     assert np.isfinite(found.study.performance.annual_return)
+    proposed = found.proposed
+    assert proposed.notes == ("shrunk_risk", "no_industry_bounds", "equal_benchmark")
+    assert proposed.proposal is not None
+    assert proposed.proposal.case.problem.risk is not None
+    assert not proposed.proposal.case.problem.risk.factors
+    _check_portfolio(proposed.proposal, found)
+
+
+def test_the_portfolio_keeps_its_limits(findings: Findings) -> None:
+    proposed = findings.proposed
+
+    assert proposed.proposal is not None
+    problem, weights = proposed.proposal.case.problem, proposed.proposal.portfolio.weights
+    assert proposed.notes == ("shrunk_risk",)  # two years of sixty names are too few for a factor model
+    assert problem.benchmark is not None
+    labels = np.array([proposed.proposal.case.industries[i] for i in proposed.proposal.case.places])
+    for label in set(labels.tolist()):
+        apart = (weights - problem.benchmark)[labels == label].sum()
+        assert abs(apart) < 0.02 + 1e-5
+    assert proposed.prices
+    _check_portfolio(proposed.proposal, findings)
+
+
+def test_with_names_and_days_enough_the_risk_is_that_of_factors(tmp_path: Path) -> None:
+    market = SyntheticMarket(5, 120, date(2023, 1, 3), date(2025, 12, 31))
+    with Platform.open(own_folder(Settings(), tmp_path)) as platform:
+        for daily, basic in market.tables():
+            platform.data.write(DAILY, daily)
+            platform.data.write(DAILY_BASIC, basic)
+        platform.data.write(INSTRUMENTS, market.instruments())
+        choice = choose_factors(fields_for_choice(platform.data))
+
+        proposed = propose(platform.data, platform.factors, choice, load_market(platform.data))
+
+    assert proposed.proposal is not None
+    assert not {"shrunk_risk", "no_industry_bounds"} & set(proposed.notes)
+    risk = proposed.proposal.case.problem.risk
+    assert risk is not None
+    assert {"market", "style_size"} < set(risk.factors)
+    assert proposed.proposal.active_risk is not None
+    parts = proposed.proposal.active_risk
+    assert sum(parts.factors.values()) + parts.specific == pytest.approx(1)
+
+
+def _check_portfolio(proposal: Proposal, found: Findings) -> None:
+    problem, weights = proposal.case.problem, proposal.portfolio.weights
+    assert problem.risk is not None
+    assert problem.benchmark is not None
+    assert problem.expected_returns is not None
+    covariance = problem.risk.covariance()
+    apart = weights - problem.benchmark
+    assert np.datetime64(proposal.case.day) == found.overview.times[-1]
+    assert weights.sum() == pytest.approx(1)
+    assert weights.max() <= max(0.03, 4 / found.overview.traded[-1]) + 1e-6
+    assert np.sqrt(apart @ covariance @ apart * 244) < 0.05 + 1e-5
+    assert problem.expected_returns @ weights > problem.expected_returns @ problem.benchmark
+    lots, orders = proposal.lots, proposal.orders
+    assert (lots.shares[lots.shares > 0] >= 100).all()
+    spent = float(np.nansum(lots.shares * lots.prices)) + sum(order.fees for order in orders.orders)
+    assert orders.cash_after == pytest.approx(10_000_000 - spent, abs=0.01)
+    assert 0 <= orders.cash_after < 200_000
+
+
+def test_without_the_days_for_a_risk_model_there_is_no_portfolio(findings: Findings, bare: Platform) -> None:
+    with bare:
+        loaded = load_market(bare.data, "2025-10-09")
+
+        proposed = propose(bare.data, bare.factors, findings.choice, loaded)
+
+    assert proposed.proposal is None
+    assert proposed.why == f"the data have {len(loaded.raw)} trading days, 61 are needed"
+
+
+def test_what_the_data_refuse_is_told(findings: Findings, bare: Platform) -> None:
+    with bare:
+        loaded = load_market(bare.data)
+
+        proposed = propose(bare.data, bare.factors, findings.choice, loaded)  # valuations are not there
+
+    assert proposed.proposal is None
+    assert "'pb' is read from stock_daily_basic" in proposed.why
 
 
 def test_a_folder_without_bars_says_how_to_bring_some(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from quantflux.cli.demo.report import page_of, write_report
-from quantflux.cli.demo.report.texts import CHART_WORDS, FACTOR_NAMES, FACTOR_WORDS, NOTES
-from quantflux.cli.demo.results import Findings
+from quantflux.cli.demo.report.portfolio import limit_words
+from quantflux.cli.demo.report.texts import CHART_WORDS, FACTOR_NAMES, FACTOR_WORDS, NOTES, PORTFOLIO_NOTES
+from quantflux.cli.demo.results import Findings, Proposed
 from quantflux.factors.libraries import load_library
 from tests.pages.reading import Reader, palettes, strings
 
@@ -33,6 +34,7 @@ def test_every_chart_has_its_place(page: Reader, data: dict[str, Any]) -> None:
     assert places == set(data["figures"])
     assert len(page.ids) == len(set(page.ids))
     assert {"equity", "excess", "ladder", "costs", "rolling", "decay", "profile", "candles"} < places
+    assert {"industries", "risk_parts", "active_parts"} < places
     assert sum(place.startswith("quantiles-") for place in places) == 6
 
 
@@ -79,6 +81,7 @@ def test_own_data_carry_no_synthetic_banner_but_their_notes(findings: Findings) 
         overview=replace(findings.overview, synthetic=False),
         planted={},
         study=None,
+        proposed=Proposed(None, (), (), "<b>no</b> days"),
         minutes=None,
         notes=tuple(NOTES),
     )
@@ -90,7 +93,28 @@ def test_own_data_carry_no_synthetic_banner_but_their_notes(findings: Findings) 
     assert "planted" not in en
     assert all(words.en in en for words in NOTES.values())
     assert "The history is too short" in en
-    assert not {"equity", "costs", "profile", "candles"} & set(page.ids)
+    assert "These data do not allow a portfolio" in en
+    assert not {"equity", "costs", "industries", "active_parts", "profile", "candles"} & set(page.ids)
+
+
+def test_what_the_portfolio_did_without_and_its_limits_are_told_in_both_languages(findings: Findings) -> None:
+    proposed = replace(findings.proposed, notes=tuple(PORTFOLIO_NOTES), prices=())
+
+    page = Reader(page_of(replace(findings, proposed=proposed)).render())
+    zh, en = "".join(page.texts["zh"]), "".join(page.texts["en"])
+
+    assert all(words.en in en and words.zh in zh for words in PORTFOLIO_NOTES.values())
+    assert "every weight at most " in en
+    assert "每只权重不高于 " in zh
+
+
+def test_limits_of_industries_keep_the_industry_outside_the_languages() -> None:
+    html = limit_words("industry <银行> against the benchmark at least -2 %")
+
+    page = Reader(f"<p>{html}</p>")
+    assert "".join(page.texts["zh"]) == "行业  比基准不低于 -2 %"
+    assert "".join(page.texts["en"]) == "industry  against the benchmark at least -2 %"
+    assert "&lt;银行&gt;" in html
 
 
 def test_names_from_the_data_cannot_break_out_of_the_page(findings: Findings) -> None:

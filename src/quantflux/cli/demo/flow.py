@@ -1,4 +1,4 @@
-"""From the stored market to findings: panels, factors, evaluation, backtest. Knows no terminal and no HTML."""
+"""From the stored market to findings: panels, factors, evaluation, backtest, portfolio. Knows no terminal, no HTML."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from quantflux.backtest.benchmarks import equal_weighted
 from quantflux.backtest.policies import Schedule, TopRanked, decision_rows
 from quantflux.backtest.scores import standardised, weighted
 from quantflux.backtest.study import Study, study
+from quantflux.backtest.warming import compile_kernels
+from quantflux.cli.demo.proposing import knows_factors, propose
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
 from quantflux.cli.demo.stages import Stages
 from quantflux.core.errors import InvalidRequest
@@ -24,6 +26,7 @@ from quantflux.factors.choice import Choice, choose_factors, fields_for_choice
 from quantflux.factors.engine import FactorEngine
 from quantflux.factors.evaluation import TRADING_DAYS
 from quantflux.factors.market_data import MarketData, load_market
+from quantflux.portfolio.risk.inputs import STYLES
 from quantflux.rules import are_raw
 
 _SHARE = 0.2
@@ -49,11 +52,14 @@ def research(
         done()
     if not choice.factors:
         raise InvalidRequest(f"no factor can be computed: {'; '.join(choice.omitted.values())}")
-    values = _compute(choice, engine, loaded.market, stages)
+    values = _compute(choice, engine, loaded, stages)
     plan = EvaluationPlan()
     reports = _evaluate(loaded, plan, values, stages)
     with stages.stage("Backtest") as done:
         found = _backtest(data, loaded.market, values)
+        done()
+    with stages.stage("Optimise a portfolio") as done:
+        proposed = propose(data, engine, choice, loaded)
         done()
     with stages.stage("Look at minutes") as done:
         minutes = minute_view(data)
@@ -65,6 +71,7 @@ def research(
         reports=reports,
         planted={alpha.factor: alpha for alpha in PLANTED} if synthetic else {},
         study=found,
+        proposed=proposed,
         minutes=minutes,
         notes=_notes(data, loaded),
         seconds=stages.seconds,
@@ -72,13 +79,18 @@ def research(
     )
 
 
-def _compute(choice: Choice, engine: FactorEngine, market: Market, stages: Stages) -> dict[str, np.ndarray]:
+def _compute(
+    choice: Choice, engine: FactorEngine, loaded: MarketData, stages: Stages
+) -> dict[str, np.ndarray]:
     names = [f"{factor.library}.{factor.id}" for factor in choice.factors]
-    with stages.stage("Compile kernels") as done:
-        Program(engine.expressions(names)).compile()
+    with stages.stage("Compile kernels", 2) as done:
+        Program(engine.expressions([*names, *STYLES] if knows_factors(loaded) else names)).compile()
+        done()
+        compile_kernels()
         done()
     with stages.stage("Compute factors") as done:
-        panel = engine.compute(names).reindex(times=market.panel.times, symbols=market.panel.symbols)
+        axes = loaded.market.panel
+        panel = engine.compute(names).reindex(times=axes.times, symbols=axes.symbols)
         done()
     return {name: panel[name].astype(np.float64) for name in panel}
 

@@ -11,6 +11,8 @@ from quantflux.backtest.study import Study
 from quantflux.data.sources.synthetic import PlantedAlpha
 from quantflux.factors import FactorReport, Market
 from quantflux.factors.choice import Choice
+from quantflux.portfolio.doctor import Price
+from quantflux.portfolio.service import Proposal
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,28 @@ class MinuteView:
 
 
 @dataclass(frozen=True)
+class Proposed:
+    """The portfolio of the last day.
+
+    Attributes
+    ----------
+    proposal : Proposal or None
+        None if the data allow none.
+    prices : tuple of Price
+        What its binding limits cost; empty for markets so large that it was not worked out.
+    notes : tuple of str
+        What it had to do without, as keys of the report's texts.
+    why : str
+        Why there is none; empty if there is one.
+    """
+
+    proposal: Proposal | None
+    prices: tuple[Price, ...]
+    notes: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything the summary and the report show.
 
@@ -98,6 +122,8 @@ class Findings:
         By factor; empty unless the market is synthetic.
     study : Study or None
         None if the history is too short for one decision.
+    proposed : Proposed
+        A portfolio for the last day.
     minutes : MinuteView or None
         None without minute bars.
     notes : tuple of str
@@ -114,6 +140,7 @@ class Findings:
     reports: tuple[FactorReport, ...]
     planted: Mapping[str, PlantedAlpha]
     study: Study | None
+    proposed: Proposed
     minutes: MinuteView | None
     notes: tuple[str, ...]
     seconds: Mapping[str, float]

@@ -14,6 +14,7 @@ from rich.text import Text
 from quantflux.backtest.execution import Rule
 from quantflux.backtest.report.texts import RULES
 from quantflux.backtest.study import Study
+from quantflux.cli.demo.portfolio_summary import print_portfolio
 from quantflux.cli.demo.results import Findings
 from quantflux.cli.demo.verdict import Verdict, verdict
 from quantflux.cli.output import add_row, table
@@ -25,7 +26,7 @@ _STYLES = {Verdict.FOUND: "bold cyan", Verdict.FADED: "cyan", Verdict.MISSED: "y
 
 
 def print_summary(console: Console, findings: Findings, report: Path) -> None:
-    """Print the market, the factors, the backtest, the timings and what to try next."""
+    """Print the market, the factors, the backtest, the portfolio, the timings and what to try next."""
     console.print()
     console.print(_market(findings))
     console.print()
@@ -37,6 +38,8 @@ def print_summary(console: Console, findings: Findings, report: Path) -> None:
         console.print(_backtest(findings.study))
     else:
         console.print("No backtest: the history is too short, no month ends with enough names scored.")
+    console.print()
+    print_portfolio(console, findings.proposed)
     console.print()
     total = sum(findings.seconds.values())
     console.print(Text(f"Done in {total:.1f} s. Report: {report.resolve()}", style="bold"), soft_wrap=True)

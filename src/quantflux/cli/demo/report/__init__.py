@@ -1,7 +1,7 @@
 """The report: one HTML file with everything in it, no network needed.
 
-`figures.py` describes the charts, `judged.py`, `strategy.py` and `data_sections.py` write the sections, `texts.py`
-holds the words of the charts; `quantflux.pages` makes the page.
+`figures.py` describes the charts, `judged.py`, `strategy.py`, `portfolio.py` and `data_sections.py` write the sections,
+`texts.py` holds the words of the charts; `quantflux.pages` makes the page.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from quantflux.backtest.report.texts import CHART_WORDS as BACKTEST_WORDS
 from quantflux.cli.demo.report.data_sections import data_sections
 from quantflux.cli.demo.report.figures import figures_of, shared_dates
 from quantflux.cli.demo.report.judged import factor_sections
+from quantflux.cli.demo.report.portfolio import portfolio_section
 from quantflux.cli.demo.report.strategy import strategy_sections
 from quantflux.cli.demo.report.texts import CHART_WORDS
 from quantflux.cli.demo.results import Findings
 from quantflux.pages import Page, Words
 from quantflux.pages.markup import both, card, coloured, number, paragraph, tools
+from quantflux.portfolio.report import CHART_WORDS as PORTFOLIO_WORDS
 
 
 def write_report(findings: Findings, path: Path) -> None:
@@ -35,7 +37,10 @@ def page_of(findings: Findings) -> Page:
     return Page(
         title=Words("quantflux 研究报告", "quantflux research report"),
         header=_header(findings),
-        sections=strategy_sections(findings.study) + factor_sections(findings) + data_sections(findings),
+        sections=strategy_sections(findings.study)
+        + portfolio_section(findings.proposed)
+        + factor_sections(findings)
+        + data_sections(findings),
         footer=_footer(findings),
         figures=figures_of(findings),
         words=_words(findings),
@@ -44,10 +49,9 @@ def page_of(findings: Findings) -> Page:
 
 
 def _words(findings: Findings) -> dict[str, Words]:
-    """Return the words of the charts, those of the backtest's among them."""
-    if findings.study is None:
-        return dict(CHART_WORDS)
-    return {**BACKTEST_WORDS, **named(findings.study), **CHART_WORDS}
+    """Return the words of the charts, those of the portfolio's and the backtest's among them."""
+    own = {**PORTFOLIO_WORDS, **CHART_WORDS}
+    return own if findings.study is None else {**BACKTEST_WORDS, **named(findings.study), **own}
 
 
 def _header(findings: Findings) -> str:

@@ -77,6 +77,38 @@ NOTES: Mapping[str, Words] = MappingProxyType(
     }
 )
 
+PORTFOLIO_NOTES: Mapping[str, Words] = MappingProxyType(
+    {
+        "shrunk_risk": Words(
+            "数据缺少行业、市值、足够的股票或足够长的历史，无法估计因子风险模型：改用收缩协方差（Ledoit–Wolf）。",
+            "Without industries, capitalisations, enough names and enough days there is no factor risk model: a shrunk "
+            "covariance (Ledoit and Wolf) stands in.",
+        ),
+        "statistical_risk": Words(
+            "数据缺少行业、市值、足够的股票或足够长的历史，无法估计因子风险模型：改用主成分风险模型。",
+            "Without industries, capitalisations, enough names and enough days there is no factor risk model: "
+            "principal components stand in.",
+        ),
+        "no_industry_bounds": Words(
+            "数据没有行业：不设行业约束。", "The data know no industries: they are not limited."
+        ),
+        "equal_benchmark": Words(
+            "没有市值，或在市值加权基准下约束无解：以等权组合为基准。",
+            "Without capitalisations, or because the limits cannot hold beside a benchmark weighted by them, the "
+            "benchmark has equal weights.",
+        ),
+    }
+)
+
+CONSTRAINTS: Mapping[str, Words] = MappingProxyType(
+    {
+        "bounds": Words("个股权重", "weights of names"),
+        "industry bounds": Words("行业权重", "weights of industries"),
+        "tracking error": Words("跟踪误差", "tracking error"),
+    }
+)
+"""Kinds of limits by the names that the constraints have."""
+
 _CHART_WORDS = {
     "lowest": Words("最低 20%", "lowest 20 %"),
     "highest": Words("最高 20%", "highest 20 %"),
