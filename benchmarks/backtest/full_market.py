@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from benchmarks.rivals.report import OURS, RivalReport, Table
 from benchmarks.rivals.rival import ROOT
 from benchmarks.scene import LAST_DAY, SEED
 from quantflux.backtest.arena import load_arena
+from quantflux.backtest.files import run_of_values
 from quantflux.backtest.policies.ranked import TopRanked
 from quantflux.backtest.simulator import simulate
 from quantflux.config import Settings
@@ -41,6 +43,7 @@ def measure_full_market(size: MarketSize, work: Path, report: RivalReport, say: 
         platform.store.write(CORPORATE_ACTIONS, market.corporate_actions())
         platform.data.panel(["close"])
     runs = [_child(work) for _ in range(4)][1:]
+    sweep = _sweep(work, say)
     parts = {
         "open": "opening the market: bars from the panels, limits, events",
         "simulate": f"the days: the best {HELD} names at every close, traded at the next open",
@@ -52,12 +55,37 @@ def measure_full_market(size: MarketSize, work: Path, report: RivalReport, say: 
         peak = max(run["peak"] for run in runs) if part == "all" else 0
         rows.append(Measured(f"{OURS}, {label}", 1, seconds, worked, peak, len(runs)))
         say(f"{label}: {seconds:.2f} s")
+    rows.append(sweep)
     shape = {"symbols": runs[0]["symbols"], "days": runs[0]["days"], "orders": runs[0]["orders"]}
     note = (
         "Limits by board and status, suspensions, T+1, lots, a tenth of the volume, slippage, dated fees, dividends "
-        "and their tax, delistings. The median of new processes; code was compiled by an earlier one."
+        "and their tax, delistings. The median of new processes; code was compiled by an earlier one. The sweep tries "
+        "ten numbers of names, ten buffers, daily and weekly, once, on two processes, loading and metrics included."
     )
-    report.tables.append(Table("A backtest under all rules", shape, rows, {}, note))
+    report.tables.append(Table("A backtest under all rules", shape, rows, {}, note, compared=False))
+
+
+def _sweep(folder: Path, say: Say) -> Measured:
+    """Try 200 parameter sets; raise unless all of them ran."""
+    values = {
+        "name": "sweep",
+        "score": "1 - close / delay(close, 20)",
+        "policy": {"kind": "ranked", "top": HELD},
+        "sweep": {
+            "policy.top": list(range(50, 150, 10)),
+            "policy.buffer": list(range(0, 100, 10)),
+            "schedule": ["daily", "weekly"],
+        },
+    }
+    with Platform.open(Settings(data_dir=folder)) as platform:
+        found, (seconds, worked) = _timed(
+            lambda: platform.backtests.sweep(run_of_values(values, "the sweep"), processes=2)
+        )
+    done = sum(each.measured is not None for each in found.results)
+    if done != 200:
+        raise RuntimeError(f"{done} of 200 sets ran")
+    say(f"sweep of 200 sets: {seconds:.1f} s")
+    return Measured(f"{OURS}, a sweep of 200 parameter sets", 2, seconds, worked, 0, 1)
 
 
 def _child(folder: Path) -> dict[str, list[float]]:
@@ -69,7 +97,7 @@ def _child(folder: Path) -> dict[str, list[float]]:
     return answer
 
 
-def _timed(work: Callable[[], object]) -> tuple[object, list[float]]:
+def _timed(work: Callable[[], Any]) -> tuple[Any, list[float]]:
     begun, processors = time.perf_counter(), worked_seconds()
     made = work()
     return made, [time.perf_counter() - begun, worked_seconds() - processors]

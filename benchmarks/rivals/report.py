@@ -28,6 +28,8 @@ class Table:
         By label: how many answers were found equal, in words.
     note : str
         How the answers were checked.
+    compared : bool
+        Whether rows are divided by our first one on as many threads or processes.
     """
 
     title: str
@@ -35,6 +37,7 @@ class Table:
     rows: list[Measured] = field(default_factory=list)
     agreement: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    compared: bool = True
 
     def markdown(self) -> list[str]:
         """Return the lines of the table."""
@@ -43,7 +46,9 @@ class Table:
 
     def _line(self, row: Measured) -> str:
         ours = next((r for r in self.rows if r.label.startswith(OURS) and r.parallel == row.parallel), None)
-        times = "" if ours is None or row is ours else f"{row.seconds / ours.seconds:.1f}"
+        times = (
+            "" if ours is None or row is ours or not self.compared else f"{row.seconds / ours.seconds:.1f}"
+        )
         cells = (
             row.label,
             _short(row.seconds),
