@@ -191,10 +191,13 @@ def _notes(proposal: Proposal) -> str:
     )
 
 
-def figures_of(proposal: Proposal) -> dict[str, Figure]:
-    """Return the charts: `weights`, and where there is something to show `industries`, `risk_parts`, `active_parts`."""
+def figures_of(proposal: Proposal, most: int = _MOST_BARS) -> dict[str, Figure]:
+    """Return the charts: `weights`, and where there is something to show `industries`, `risk_parts`, `active_parts`.
+
+    Weights and parts of risk are the largest ones, at most `most`.
+    """
     case, portfolio = proposal.case, proposal.portfolio
-    held = list(portfolio.held().items())[:_MOST_BARS]
+    held = list(portfolio.held().items())[:most]
     names = dict(zip(case.symbols, case.names, strict=True))
     made: dict[str, Figure] = {
         "weights": {
@@ -213,7 +216,7 @@ def figures_of(proposal: Proposal) -> dict[str, Figure]:
         made["industries"] = {"data": traces, "layout": _layout(260)}
     for key, split in (("risk_parts", proposal.risk), ("active_parts", proposal.active_risk)):
         if split is not None and split.deviation > 0:
-            labels, parts = _parts(split, [names[s] for s in portfolio.symbols])
+            labels, parts = _parts(split, [names[s] for s in portfolio.symbols], most)
             made[key] = {"data": [bars(labels, numbers(parts), "@share", "$accent")], "layout": _layout(260)}
     return made
 
@@ -239,12 +242,12 @@ def _by_industry(proposal: Proposal) -> tuple[list[str], list[float], list[float
     return known, total(portfolio.weights), None if benchmark is None else total(benchmark)
 
 
-def _parts(split: RiskSplit, names: list[str]) -> tuple[list[str], list[float]]:
+def _parts(split: RiskSplit, names: list[str], most: int) -> tuple[list[str], list[float]]:
     if split.factors:
-        pairs = list(split.factors.items())[: _MOST_BARS - 1]
+        pairs = list(split.factors.items())[: most - 1]
         return [*(name for name, _ in pairs), "specific"], [
             *(100 * part for _, part in pairs),
             100 * split.specific,
         ]
-    order = sorted(range(len(names)), key=lambda i: -abs(split.names[i]))[:_MOST_BARS]
+    order = sorted(range(len(names)), key=lambda i: -abs(split.names[i]))[:most]
     return [names[i] for i in order], [100 * float(split.names[i]) for i in order]

@@ -8,12 +8,11 @@ import numpy as np
 
 from quantflux.backtest.report.figures import dates_of as backtest_dates
 from quantflux.backtest.report.figures import figures_of as backtest_figures
-from quantflux.cli.demo.report.portfolio import PORTFOLIO_FIGURES
+from quantflux.cli.demo.report.portfolio import portfolio_figures
 from quantflux.cli.demo.report.strategy import STRATEGY_FIGURES
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
 from quantflux.factors import FactorReport
 from quantflux.pages.charts import Figure, axis, date_axis, days, layout, line, numbers, rolling_mean
-from quantflux.portfolio.report import figures_of as portfolio_figures
 
 _THIN = 3  # every third day is drawn of long curves: 480 points across a few hundred pixels
 _ROLLING = 120
@@ -29,9 +28,7 @@ def figures_of(findings: Findings) -> dict[str, Figure]:
     if findings.study is not None:
         drawn = backtest_figures(findings.study)
         made |= {name: drawn[name] for name in STRATEGY_FIGURES}
-    if findings.proposed.proposal is not None:
-        drawn = portfolio_figures(findings.proposed.proposal)
-        made |= {name: drawn[name] for name in PORTFOLIO_FIGURES if name in drawn}
+    made |= portfolio_figures(findings.proposed)
     made |= {"breadth": _breadth(findings.overview), "events": _events(findings.overview)}
     if findings.minutes is not None:
         made |= {"profile": _profile(findings.minutes), "candles": _candles(findings.minutes)}

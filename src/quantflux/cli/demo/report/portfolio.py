@@ -6,8 +6,9 @@ import re
 from html import escape
 
 from quantflux.cli.demo.proposing import CAPITAL, Position, largest
-from quantflux.cli.demo.report.texts import CONSTRAINTS, PORTFOLIO_NOTES
+from quantflux.cli.demo.report.texts import PORTFOLIO_NOTES
 from quantflux.cli.demo.results import Proposed
+from quantflux.pages.charts import Figure
 from quantflux.pages.markup import (
     both,
     card,
@@ -25,10 +26,8 @@ from quantflux.portfolio.report import figures_of
 from quantflux.portfolio.service import Proposal
 from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 
-PORTFOLIO_FIGURES = ("industries", "risk_parts", "active_parts")
-"""Charts of a portfolio's own page that this section shows."""
-
-_LARGEST, _DEAREST = 10, 10
+_FIGURES = ("industries", "risk_parts", "active_parts")
+_PARTS, _LARGEST, _DEAREST = 10, 10, 10
 _NAN = float("nan")
 _NOISE = 1e-9  # utility a day: what loosening a limit that costs nothing may seem to bring
 _SIDES = {"at most": "不高于", "at least": "不低于"}
@@ -54,9 +53,17 @@ def portfolio_section(proposed: Proposed) -> str:
         _facts(proposal),
         f"<ul class='small'>{notes}</ul>" if notes else "",
         _weights(proposal),
-        _risk(proposal),
+        _risk(proposed),
         _limits(proposed),
     )
+
+
+def portfolio_figures(proposed: Proposed) -> dict[str, Figure]:
+    """Return the section's charts, which are some of those of a portfolio's own page."""
+    if proposed.proposal is None:
+        return {}
+    drawn = figures_of(proposed.proposal, _PARTS)
+    return {name: drawn[name] for name in _FIGURES if name in drawn}
 
 
 def _lead() -> str:
@@ -132,13 +139,16 @@ def _named(position: Position) -> str:
     return f"{escape(position.symbol)}<span class='sub'>{escape(told)}</span>"
 
 
-def _risk(proposal: Proposal) -> str:
-    drawn = figures_of(proposal)
+def _risk(proposed: Proposed) -> str:
+    drawn = portfolio_figures(proposed)
     left, right = (
         f"<div><h3>{title}</h3>{place(key)}</div>" if key in drawn else ""
         for key, title in (
-            ("risk_parts", both("组合风险从何而来", "Where the risk comes from")),
-            ("active_parts", both("跟踪误差从何而来", "Where the tracking error comes from")),
+            (
+                "risk_parts",
+                both("风险从何而来（占方差，最大几项）", "Where the risk comes from, largest parts"),
+            ),
+            ("active_parts", both("跟踪误差从何而来（同上）", "Where the tracking error comes from")),
         )
     )
     return f'<div class="pair">{left}{right}</div>'
@@ -173,15 +183,15 @@ def _limits(proposed: Proposed) -> str:
 
 
 def _price(price: Price) -> list[str]:
-    kind = CONSTRAINTS.get(price.constraint)
     count = f" ({price.names} names)" if price.names > 1 else ""
-    sub = escape(price.constraint) if kind is None else words(kind)
     changes = (price.expected_return, price.risk, price.tracking_error)
-    return [
-        f"{limit_words(price.words + count)}<span class='sub'>{sub}</span>",
-        price.step.replace(" a year", ""),
-        *(percent(_NAN if change is None else change, 3, sign=True) for change in changes),
-    ]
+    return [limit_words(price.words + count), price.step.replace(" a year", ""), *map(_change, changes)]
+
+
+def _change(value: float | None) -> str:
+    # Rounded beforehand, so that noise around 0 has no sign.
+    known = _NAN if value is None else round(value, 5)
+    return percent(known + 0.0, 3, sign=known != 0)
 
 
 def limit_words(told: str) -> str:

@@ -100,15 +100,6 @@ PORTFOLIO_NOTES: Mapping[str, Words] = MappingProxyType(
     }
 )
 
-CONSTRAINTS: Mapping[str, Words] = MappingProxyType(
-    {
-        "bounds": Words("个股权重", "weights of names"),
-        "industry bounds": Words("行业权重", "weights of industries"),
-        "tracking error": Words("跟踪误差", "tracking error"),
-    }
-)
-"""Kinds of limits by the names that the constraints have."""
-
 _CHART_WORDS = {
     "lowest": Words("最低 20%", "lowest 20 %"),
     "highest": Words("最高 20%", "highest 20 %"),
