@@ -185,7 +185,11 @@ def _limits(proposed: Proposed) -> str:
 def _price(price: Price) -> list[str]:
     count = f" ({price.names} names)" if price.names > 1 else ""
     changes = (price.expected_return, price.risk, price.tracking_error)
-    return [limit_words(price.words + count), price.step.replace(" a year", ""), *map(_change, changes)]
+    return [
+        limit_words(price.words + count),
+        price.step.replace(" a year", "").replace(" ", "&nbsp;"),
+        *map(_change, changes),
+    ]
 
 
 def _change(value: float | None) -> str:
