@@ -138,6 +138,7 @@ def test_every_mistake_is_told_at_once() -> None:
         ("start = 2024-01-02\nend = 2023-01-03\n" + SMALL, "valid is a start before the end"),
         ("start = 2024-01-02T10:00:00\n" + SMALL, "start: found 2024-01-02 10:00:00; valid is a day"),
         ("capital = true\n" + SMALL, "capital: found true; valid is a number"),
+        ("capital = 1e300\n" + SMALL, "capital: found 1e+300; valid is at most 1000000000000000"),
         ("capital = nan\n" + SMALL, "capital: found nan; valid is a finite number"),
         ("universe = []\n" + SMALL, 'universe: found an empty list; valid is "all"'),
         ('universe = "al"\n' + SMALL, 'found "al"; valid is "all", a list of symbols, or a table'),

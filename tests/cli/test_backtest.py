@@ -175,6 +175,8 @@ def test_a_sweep_shows_the_best_and_what_failed(backtest: Command) -> None:
     assert Path("s.html").exists()
     told = json.loads(backtest("sweep", "sweep.toml", "--processes", "1", "--json").out)
     assert [each["set"] for each in told["results"]][2:] == [2, 4]
+    Path("sweep.toml").write_text(RUN + "[sweep]\npolicy.least = [500, 600]\n", encoding="utf-8")
+    assert "0 sets of 2 done" in flat(backtest("sweep", "sweep.toml", code=1).err)
 
 
 def test_a_sweep_that_is_interrupted_shows_what_is_done(

@@ -259,7 +259,7 @@ class RunFile(Section):
     start, end : date or None
         First and last day; None: of the data.
     capital : float
-        Yuan at the start.
+        Yuan at the start; above 1e15 a float no longer tells fen.
     seed : int
         Handed to policies that draw random numbers.
     universe : Universe
@@ -277,7 +277,7 @@ class RunFile(Section):
     name: Annotated[str, Field(max_length=200)] = ""
     start: Day | None = None
     end: Day | None = None
-    capital: Annotated[float, Field(gt=0)] = 10_000_000.0
+    capital: Annotated[float, Field(gt=0, le=1e15)] = 10_000_000.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     universe: Annotated[Universe, BeforeValidator(read_universe)] = Universe()
     score: Annotated[Score | None, BeforeValidator(read_score)] = None

@@ -161,7 +161,10 @@ def sweep(
     best: Annotated[int, typer.Option("--best", min=1, help="How many sets to show.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Try every combination of the values under `sweep`. Ctrl-C stops it, and keeps what is done."""
+    """Try every combination of the values under `sweep`. Ctrl-C stops it, and keeps what is done.
+
+    Ends with 1 if none of them could be carried out.
+    """
     from dataclasses import replace
 
     from quantflux.backtest.files import read_run_file
@@ -193,6 +196,8 @@ def sweep(
     notes.print(f"{counted(trials, 'trial')} on these data so far")
     if stop.asked:
         raise typer.Exit(130)
+    if not found.done:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -109,6 +109,16 @@ def test_impossible_requests_are_refused(arguments: dict[str, object], message: 
         TopRanked(np.ones((1, 3)), np.array([0]), **arguments)  # type: ignore[arg-type]
 
 
+def test_numbers_beyond_all_names_mean_all_of_them() -> None:
+    endless = 2**70
+
+    policy = TopRanked(np.array([[1.0, 3.0, 2.0]]), np.array([0]), top=endless, buffer=endless)
+
+    assert policy.picked()[1].tolist() == [1, 2, 0]
+    least = TopRanked(np.array([[1.0, 3.0, 2.0]]), np.array([0]), top=1, least=endless)
+    assert least.picked()[2].tolist() == []
+
+
 @pytest.mark.parametrize("rows", [[-1], [0, 2], [-2, 1]])
 def test_rows_that_the_score_has_not_are_refused(rows: list[int]) -> None:
     """Row -1 would be the last one of the future."""

@@ -95,9 +95,9 @@ class TopRanked:
         most = min(self.top, width) if self.top is not None else max(round((self.share or 0) * width), 1)
         columns, counts = np.empty(len(rows) * most, np.int64), np.empty(len(rows), np.int64)
         score = np.ascontiguousarray(self.score, dtype=np.float64)
-        total = ranking.pick_best(
-            score, rows, self.top or 0, self.share or 0.0, self.buffer, self.least, columns, counts
-        )
+        # Numbers beyond the width mean all names, and may be too long for compiled code.
+        top, buffer, least = (min(number, width + 1) for number in (self.top or 0, self.buffer, self.least))
+        total = ranking.pick_best(score, rows, top, self.share or 0.0, buffer, least, columns, counts)
         return rows[counts >= 0], columns[:total], counts[counts >= 0]
 
     def decisions(self, venue: Venue) -> Decisions:
