@@ -9,7 +9,7 @@ from quantflux.backtest.execution import Execution, Fill, Rule
 from quantflux.backtest.orders import OrderLog, Reason, Targets
 from quantflux.backtest.run import Holdings, Run
 from quantflux.backtest.simulator import simulate
-from quantflux.backtest.study import Study, study
+from quantflux.backtest.study import Study, Trials, study
 from quantflux.backtest.venue import Venue
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Run",
     "Study",
     "Targets",
+    "Trials",
     "Venue",
     "cap_weighted",
     "equal_weighted",
