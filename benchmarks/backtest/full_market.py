@@ -22,8 +22,8 @@ from benchmarks.rivals.report import OURS, RivalReport, Table
 from benchmarks.rivals.rival import ROOT
 from benchmarks.scene import LAST_DAY, SEED
 from quantflux.backtest.arena import load_arena
-from quantflux.backtest.files import run_of_values
 from quantflux.backtest.policies.ranked import TopRanked
+from quantflux.backtest.runs.files import run_of_values
 from quantflux.backtest.simulator import simulate
 from quantflux.config import Settings
 from quantflux.data.schema import CORPORATE_ACTIONS, DAILY

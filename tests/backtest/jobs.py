@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from quantflux.backtest.sharing import unpack
+from quantflux.backtest.sweeps.sharing import unpack
 from quantflux.core.errors import InvalidRequest
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from quantflux.backtest.files import read_run_file, run_of_values
-from quantflux.backtest.run_file import RunFile
+from quantflux.backtest.runs.files import read_run_file, run_of_values
+from quantflux.backtest.runs.run_file import RunFile
 from quantflux.backtest.service import Backtester
 from quantflux.config import Settings
 from quantflux.core.errors import InvalidRequest, NotFound, UnknownSymbol

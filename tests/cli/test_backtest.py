@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from quantflux.backtest import sweep
-from quantflux.backtest.preparation import Prepared
+from quantflux.backtest.runs.preparation import Prepared
+from quantflux.backtest.sweeps import sweep
 from quantflux.cli import app as root
 from tests.backtest.example_market import EXAMPLES, market_folder
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from quantflux.backtest.benchmarking import benchmark_of, industries_of
-from quantflux.backtest.files import run_of_values
-from quantflux.backtest.grid import parameter_sets
 from quantflux.backtest.ladder import price_rules
-from quantflux.backtest.plans import execution_of, plan_of
-from quantflux.backtest.preparation import Preparation, Prepared
-from quantflux.backtest.record import (
+from quantflux.backtest.run import Run
+from quantflux.backtest.runs.benchmarking import benchmark_of, industries_of
+from quantflux.backtest.runs.files import run_of_values
+from quantflux.backtest.runs.plans import execution_of, plan_of
+from quantflux.backtest.runs.preparation import Preparation, Prepared
+from quantflux.backtest.runs.record import (
     Replay,
     RunRecord,
     array_digest,
@@ -23,12 +23,12 @@ from quantflux.backtest.record import (
     compared,
     content_digest,
 )
-from quantflux.backtest.run import Run
-from quantflux.backtest.run_file import RunFile
+from quantflux.backtest.runs.run_file import RunFile
+from quantflux.backtest.runs.trials import Trial, TrialLedger
 from quantflux.backtest.simulator import simulate
 from quantflux.backtest.study import Study, Trials, study_of
-from quantflux.backtest.sweep import Sweep, run_sweep
-from quantflux.backtest.trials import Trial, TrialLedger
+from quantflux.backtest.sweeps.grid import parameter_sets
+from quantflux.backtest.sweeps.sweep import Sweep, run_sweep
 from quantflux.core.clock import Clock
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.registry import FactorRegistry

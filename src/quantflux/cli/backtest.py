@@ -28,7 +28,7 @@ from quantflux.cli.output import answers, counted, notes, progress_bars
 from quantflux.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from quantflux.backtest.run_file import RunFile
+    from quantflux.backtest.runs.run_file import RunFile
     from quantflux.backtest.service import Backtest
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Write a run file with comments, to begin with."""
-    from quantflux.backtest.files import example
+    from quantflux.backtest.runs.files import example
 
     if file.suffix.lower() != ".toml":
         raise InvalidRequest(f"the example is TOML, so its file ends with .toml; was {file}")
@@ -82,8 +82,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Backtest the strategy of a run file."""
-    from quantflux.backtest.files import read_run_file
     from quantflux.backtest.report import to_json, write_backtest_report
+    from quantflux.backtest.runs.files import read_run_file
 
     run_file = _within(read_run_file(file), start, end)
     if report is not None and report in (file, record or report.with_suffix(".json")):
@@ -120,9 +120,9 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Backtest several run files over the same days, side by side."""
-    from quantflux.backtest.comparison import check_comparable, differing
-    from quantflux.backtest.files import read_run_file
     from quantflux.backtest.report import as_plain, comparison_page
+    from quantflux.backtest.runs.comparison import check_comparable, differing
+    from quantflux.backtest.runs.files import read_run_file
 
     runs = [_within(read_run_file(file), start, end) for file in files]
     check_comparable(runs)
@@ -167,8 +167,8 @@ def sweep(
     """
     from dataclasses import replace
 
-    from quantflux.backtest.files import read_run_file
-    from quantflux.backtest.sweep_output import sweep_page, to_csv, to_json
+    from quantflux.backtest.runs.files import read_run_file
+    from quantflux.backtest.sweeps.output import sweep_page, to_csv, to_json
 
     run_file = read_run_file(file)
     with opened(settings_of(context)) as platform, _interruptible() as stop, told() as hooks:
@@ -206,7 +206,7 @@ def replay(
     record: Annotated[Path, typer.Argument(metavar="RECORD", help="The record of a run, a .json file.")],
 ) -> None:
     """Run a record again: are the results the same, bit for bit? Ends with 1 if not."""
-    from quantflux.backtest.record import RunRecord
+    from quantflux.backtest.runs.record import RunRecord
 
     then = RunRecord.read(record)
     with opened(settings_of(context)) as platform, told() as hooks, _working("simulating (compiles once)"):
@@ -218,7 +218,7 @@ def replay(
 
 def _within(run_file: RunFile, start: str | None, end: str | None) -> RunFile:
     """Return a run with the span of the command line, where it says one."""
-    from quantflux.backtest.files import run_of_values
+    from quantflux.backtest.runs.files import run_of_values
 
     given = {key: text for key, text in (("start", start), ("end", end)) if text is not None}
     if not given:

@@ -11,9 +11,9 @@ from quantflux.cli.output import add_row, answers, counted, notes, size_of, tabl
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from quantflux.backtest.record import Replay
+    from quantflux.backtest.runs.record import Replay
     from quantflux.backtest.study import Study
-    from quantflux.backtest.sweep import Sweep
+    from quantflux.backtest.sweeps.sweep import Sweep
 
 _KEY = {
     "annual return": ("annual_return", "+.1%"),
@@ -149,8 +149,8 @@ def print_differences(names: Sequence[str], differing: Mapping[str, Sequence[Any
 
 def print_sweep(sweep: Sweep, most: int) -> None:
     """Show the best sets of a sweep, and what failed."""
-    from quantflux.backtest.grid import written
-    from quantflux.backtest.sweep_output import figures_of
+    from quantflux.backtest.sweeps.grid import written
+    from quantflux.backtest.sweeps.output import figures_of
 
     right = ("Sharpe", "not by chance", "annual", "volatility", "drawdown", "turnover", "costs")
     keys = _shortened(sweep.keys)
@@ -181,8 +181,8 @@ def print_sweep(sweep: Sweep, most: int) -> None:
 
 
 def _print_failed(sweep: Sweep) -> None:
-    from quantflux.backtest.grid import written
-    from quantflux.backtest.sweep import NOT_RUN
+    from quantflux.backtest.sweeps.grid import written
+    from quantflux.backtest.sweeps.sweep import NOT_RUN
 
     left = 0
     for each in sweep.failed:

@@ -9,7 +9,7 @@ import numpy as np
 from quantflux.backtest.arena import load_arena
 from quantflux.backtest.benchmarks import equal_weighted
 from quantflux.backtest.policies import Schedule, TopRanked, decision_rows
-from quantflux.backtest.scores import standardised, weighted
+from quantflux.backtest.runs.scores import standardised, weighted
 from quantflux.backtest.study import Study, study
 from quantflux.backtest.warming import compile_kernels
 from quantflux.cli.demo.proposing import knows_factors, propose

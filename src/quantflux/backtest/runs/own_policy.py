@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from quantflux.backtest.policies.contract import Past, View, Wanted
-from quantflux.backtest.run_file import PythonPolicy
+from quantflux.backtest.runs.run_file import PythonPolicy
 from quantflux.core.errors import InvalidRequest, QuantfluxError
 
 

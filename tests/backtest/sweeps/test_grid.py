@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from quantflux.backtest.files import run_file_of, run_of_values
-from quantflux.backtest.grid import parameter_sets
+from quantflux.backtest.runs.files import run_file_of, run_of_values
+from quantflux.backtest.sweeps.grid import parameter_sets
 from quantflux.core.documents import parse_document
 from quantflux.core.errors import InvalidRequest
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from quantflux.backtest.sharing import ArrayFolder, unpack
-from quantflux.backtest.workers import Outcome, run_tasks
+from quantflux.backtest.sweeps.sharing import ArrayFolder, unpack
+from quantflux.backtest.sweeps.workers import Outcome, run_tasks
 from tests.backtest.jobs import open_adder, open_nothing, open_sum, open_trouble
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import quantflux
-from quantflux.backtest.record import (
+from quantflux.backtest.runs.record import (
     Difference,
     RunRecord,
     array_digest,

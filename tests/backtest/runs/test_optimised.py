@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantflux.backtest.optimised import optimised_weights
-from quantflux.backtest.run_file import RankedPolicy
+from quantflux.backtest.runs.optimised import optimised_weights
+from quantflux.backtest.runs.run_file import RankedPolicy
 
 SYMBOLS = np.array(["A", "B", "C", "D"])
 

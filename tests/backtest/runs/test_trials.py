@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quantflux.backtest.trials import Trial, TrialLedger
+from quantflux.backtest.runs.trials import Trial, TrialLedger
 from quantflux.core.errors import StoreCorrupt
 
 WHEN = "2024-01-02T10:00:00+00:00"

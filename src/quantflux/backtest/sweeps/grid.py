@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from quantflux.backtest.files import run_of_values
-from quantflux.backtest.run_file import RunFile
+from quantflux.backtest.runs.files import run_of_values
+from quantflux.backtest.runs.run_file import RunFile
 from quantflux.core.document_problems import shown
 from quantflux.core.errors import InvalidRequest
 

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from quantflux.backtest.arena import Arena
-from quantflux.backtest.grid import ParameterSet
 from quantflux.backtest.metrics import (
     Performance,
     account_rows,
@@ -32,11 +31,12 @@ from quantflux.backtest.metrics import (
     turnover,
     yearly_rate,
 )
-from quantflux.backtest.plans import execution_of, plan_of
-from quantflux.backtest.preparation import Prepared
-from quantflux.backtest.sharing import ArrayFolder, unpack
+from quantflux.backtest.runs.plans import execution_of, plan_of
+from quantflux.backtest.runs.preparation import Prepared
 from quantflux.backtest.simulator import simulate
-from quantflux.backtest.workers import Outcome, outcome_of, run_tasks
+from quantflux.backtest.sweeps.grid import ParameterSet
+from quantflux.backtest.sweeps.sharing import ArrayFolder, unpack
+from quantflux.backtest.sweeps.workers import Outcome, outcome_of, run_tasks
 from quantflux.core.errors import InvalidRequest
 from quantflux.factors.evaluation import TRADING_DAYS
 

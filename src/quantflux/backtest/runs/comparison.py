@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quantflux.backtest.run_file import RunFile
+from quantflux.backtest.runs.run_file import RunFile
 from quantflux.core.errors import InvalidRequest
 
 
@@ -35,7 +35,7 @@ def differing(runs: Sequence[RunFile]) -> dict[str, tuple[Any, ...]]:
 
     Examples
     --------
-    >>> from quantflux.backtest.files import run_of_values
+    >>> from quantflux.backtest.runs.files import run_of_values
     >>> base = {"score": "close", "policy": {"kind": "ranked", "top": 5}}
     >>> one, two = run_of_values(base, "a"), run_of_values({**base, "schedule": 5}, "b")
     >>> differing([one, two])

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantflux.backtest.files import run_of_values
-from quantflux.backtest.grid import parameter_sets
 from quantflux.backtest.metrics import daily_returns, deflated_sharpe
-from quantflux.backtest.run_file import RunFile
-from quantflux.backtest.sweep import Sweep
-from quantflux.backtest.sweep_output import sweep_page, to_csv, to_json
+from quantflux.backtest.runs.files import run_of_values
+from quantflux.backtest.runs.run_file import RunFile
+from quantflux.backtest.sweeps.grid import parameter_sets
+from quantflux.backtest.sweeps.output import sweep_page, to_csv, to_json
+from quantflux.backtest.sweeps.sweep import Sweep
 from quantflux.config import Settings
 from quantflux.platform import Platform
 from tests.backtest.example_market import market_folder

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from quantflux.backtest.files import example, read_run_file, run_file_of, run_of_values
-from quantflux.backtest.run_file import RunFile
+from quantflux.backtest.runs.files import example, read_run_file, run_file_of, run_of_values
+from quantflux.backtest.runs.run_file import RunFile
 from quantflux.core.documents import parse_document
 from quantflux.core.errors import InvalidRequest
 

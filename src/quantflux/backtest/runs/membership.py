@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quantflux.backtest.arena import Arena
-from quantflux.backtest.run_file import Universe
+from quantflux.backtest.runs.run_file import Universe
 from quantflux.core.errors import InvalidRequest, UnknownSymbol
 from quantflux.core.lists import a_day, a_symbol, read_list
 

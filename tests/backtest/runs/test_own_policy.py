@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantflux.backtest.own_policy import OwnPolicy, load_class
 from quantflux.backtest.policies.contract import Past, View
-from quantflux.backtest.run_file import PythonPolicy
+from quantflux.backtest.runs.own_policy import OwnPolicy, load_class
+from quantflux.backtest.runs.run_file import PythonPolicy
 from quantflux.core.errors import InvalidRequest
 
 GOOD = """

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from quantflux.backtest.spellings import (
+from quantflux.backtest.runs.spellings import (
     read_benchmark,
     read_class,
     read_day,

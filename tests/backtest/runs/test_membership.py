@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from quantflux.backtest.arena import Arena, leaving_days, load_arena
-from quantflux.backtest.membership import chosen_names
-from quantflux.backtest.run_file import Universe
+from quantflux.backtest.runs.membership import chosen_names
+from quantflux.backtest.runs.run_file import Universe
 from quantflux.config import Settings
 from quantflux.core.errors import UnknownSymbol
 from quantflux.core.instruments import Instrument, InstrumentTable, Status

@@ -8,8 +8,8 @@ from quantflux.backtest.arena import Arena
 from quantflux.backtest.benchmarks import cap_weighted, equal_weighted
 from quantflux.backtest.execution import Fill
 from quantflux.backtest.policies import Schedule, decision_rows
-from quantflux.backtest.preparation import Prepared
 from quantflux.backtest.run import Run
+from quantflux.backtest.runs.preparation import Prepared
 from quantflux.core.errors import InvalidRequest, NotFound
 from quantflux.core.gaps import carried_forward
 from quantflux.data.access import DataAccessLayer

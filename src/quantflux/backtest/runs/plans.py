@@ -11,9 +11,7 @@ import numpy as np
 
 from quantflux.backtest.decisions import Decisions, Kind
 from quantflux.backtest.execution import Execution, Fill, Rule
-from quantflux.backtest.optimised import optimised_weights
 from quantflux.backtest.orders import Targets
-from quantflux.backtest.own_policy import OwnPolicy, load_class
 from quantflux.backtest.policies import (
     Calendar,
     EveryDays,
@@ -25,8 +23,10 @@ from quantflux.backtest.policies import (
     Weighting,
     decision_rows,
 )
-from quantflux.backtest.preparation import Prepared
-from quantflux.backtest.run_file import (
+from quantflux.backtest.runs.optimised import optimised_weights
+from quantflux.backtest.runs.own_policy import OwnPolicy, load_class
+from quantflux.backtest.runs.preparation import Prepared
+from quantflux.backtest.runs.run_file import (
     ExecutionTerms,
     OrdersPolicy,
     PythonPolicy,
@@ -34,7 +34,7 @@ from quantflux.backtest.run_file import (
     SignalsPolicy,
     WeightsPolicy,
 )
-from quantflux.backtest.scores import weighted
+from quantflux.backtest.runs.scores import weighted
 from quantflux.core.errors import InvalidRequest, UnknownSymbol
 from quantflux.core.lists import a_day, a_number, a_symbol, a_weight, read_list
 from quantflux.rules import Commission

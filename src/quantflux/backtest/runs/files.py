@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from quantflux.backtest.run_file import RunFile
+from quantflux.backtest.runs.run_file import RunFile
 from quantflux.core.documents import Document, read_document
 
 
@@ -55,4 +55,4 @@ def run_of_values(values: Mapping[str, Any], called: str, folder: Path = Path())
 
 def example() -> str:
     """Return a run file with comments, in TOML, to begin with."""
-    return files("quantflux.backtest").joinpath("example.toml").read_text("utf-8")
+    return files("quantflux.backtest.runs").joinpath("example.toml").read_text("utf-8")

@@ -17,11 +17,18 @@ from pathlib import Path
 import numpy as np
 
 from quantflux.backtest.arena import Arena, load_arena
-from quantflux.backtest.formulas import values_of
-from quantflux.backtest.membership import chosen_names
-from quantflux.backtest.record import file_digest
-from quantflux.backtest.run_file import SIMPLE_WEIGHTINGS, Ingredient, PythonPolicy, RunFile, Score, Universe
-from quantflux.backtest.scores import standardised
+from quantflux.backtest.runs.formulas import values_of
+from quantflux.backtest.runs.membership import chosen_names
+from quantflux.backtest.runs.record import file_digest
+from quantflux.backtest.runs.run_file import (
+    SIMPLE_WEIGHTINGS,
+    Ingredient,
+    PythonPolicy,
+    RunFile,
+    Score,
+    Universe,
+)
+from quantflux.backtest.runs.scores import standardised
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.formula import Formula, formula

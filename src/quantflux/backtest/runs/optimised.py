@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from quantflux.backtest.run_file import Optimiser, RankedPolicy
+from quantflux.backtest.runs.run_file import Optimiser, RankedPolicy
 from quantflux.core.errors import InvalidRequest, OptimisationError
 from quantflux.portfolio.risk import RiskModel, ewma_risk, sample_risk, shrunk_risk, statistical_risk
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import quantflux
-from quantflux.backtest.grid import written
-from quantflux.backtest.sweep import Measured, SetResult, Sweep
+from quantflux.backtest.sweeps.grid import written
+from quantflux.backtest.sweeps.sweep import Measured, SetResult, Sweep
 from quantflux.factors.report.series import thinned
 from quantflux.pages import Page, Words
 from quantflux.pages.charts import Figure, axis, date_axis, days, layout, line, numbers

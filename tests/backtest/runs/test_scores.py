@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantflux.backtest.scores import standardised, weighted
+from quantflux.backtest.runs.scores import standardised, weighted
 from quantflux.core.errors import InvalidRequest
 
 
