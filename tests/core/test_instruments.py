@@ -185,6 +185,27 @@ def test_masks_say_for_every_cell_what_the_table_says_of_it(days: list[date], sy
                 assert TABLE.resolve(name, day).is_listed(day)
 
 
+def test_special_treatment_of_a_snapshot_is_not_carried_into_the_past() -> None:
+    today = date(2024, 6, 3)
+    snapshot = Instrument(
+        "SSE:600001",
+        "600001.SH",
+        "*ST Example",
+        Board.MAIN,
+        "steel",
+        Status.STAR_ST,
+        date(2010, 1, 4),
+        None,
+        today,
+    )
+    table = InstrumentTable([snapshot])
+    days = np.array(["2020-01-02", "2024-05-31", "2024-06-03"], dtype="datetime64[D]")
+
+    assert table.listed_mask(days, ["600001.SH"])[:, 0].tolist() == [True, True, True]
+    assert table.st_mask(days, ["600001.SH"])[:, 0].tolist() == [False, False, True]
+    assert [table.is_st("600001.SH", day) for day in days] == [False, False, True]
+
+
 def test_masks_of_minutes_follow_their_day() -> None:
     minutes = np.array(["2020-05-29T15:00", "2020-06-01T09:31"], dtype="datetime64[s]")
 

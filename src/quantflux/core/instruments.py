@@ -31,7 +31,8 @@ class InstrumentTable:
     """Every instrument over time.
 
     The earliest row of an instrument also holds for the time from its `list_date` to its `valid_from`: a snapshot
-    taken today still knows who was listed in the past, though not under which name.
+    taken today still knows who was listed in the past, though not under which name. What is under special treatment
+    today was not known to be then, so that status is not carried back.
 
     Parameters
     ----------
@@ -126,8 +127,16 @@ class InstrumentTable:
         return self._by_id[self._rows[self._by_symbol[symbol][-1]].instrument_id][-1]
 
     def is_st(self, symbol: str, day: When) -> bool:
-        """Whether a symbol was under special treatment (ST or *ST) on a day; `UnknownSymbol` if nobody held it."""
-        return self.resolve(symbol, day).status.is_st
+        """Whether a symbol was known to be under special treatment (ST or *ST) on a day.
+
+        Raises
+        ------
+        UnknownSymbol
+            If nobody held it.
+        """
+        row = self.resolve(symbol, day)
+        moment = moment_of(day, _DAY, end_of_day=False)
+        return row.status.is_st and bool(np.datetime64(row.valid_from, "D") <= moment)
 
     def search(self, text: str, limit: int = 20) -> list[Instrument]:
         """Return present rows of instruments whose code starts with, or whose name ever contained, a text.
@@ -165,11 +174,11 @@ class InstrumentTable:
         return self._painted(days, symbols, self._listed_from, self._listed_to)
 
     def st_mask(self, days: np.ndarray, symbols: Sequence[str] | np.ndarray) -> np.ndarray:
-        """Return where a listed symbol was under special treatment (ST or *ST): bool of shape (T, N)."""
+        """Return where a listed symbol was known to be under special treatment (ST or *ST): bool of shape (T, N)."""
         treated = np.array([row.status.is_st for row in self._rows], dtype=bool)
-        return self._painted(
-            days, symbols, self._listed_from, np.where(treated, self._listed_to, self._listed_from)
-        )
+        known = np.array([row.valid_from for row in self._rows], dtype=_DAY)
+        starts = np.maximum(self._listed_from, known)
+        return self._painted(days, symbols, starts, np.where(treated, self._listed_to, starts))
 
     def list_dates(self, symbols: Sequence[str] | np.ndarray) -> np.ndarray:
         """Return the day of listing of whoever bore each symbol last: datetime64[D] of shape (N,), NaT if unknown."""
