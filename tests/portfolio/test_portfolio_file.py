@@ -49,6 +49,12 @@ def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
     assert one.day == date(2024, 3, 29) and one.universe.symbols == ("000001.SZ",)
 
 
+def test_a_plain_sum_is_invested_exactly_and_a_plain_weight_is_the_most() -> None:
+    found = told("capital = 1\n[constraints]\ninvested = 0.99\nweights = 0.1").constraints
+
+    assert found.invested == Range(least=0.99, most=0.99) and found.weights == Range(most=0.1)
+
+
 def test_a_file_without_a_name_is_called_as_it_is_called() -> None:
     assert told("capital = 1").name == "my"
 
@@ -74,6 +80,14 @@ def test_a_file_without_a_name_is_called_as_it_is_called() -> None:
         (
             'capital = 1\n[[views]]\nsymbol = "600519.SH"\nexpected_return = 0.1',
             "views are used by the method black_",
+        ),
+        ("capital = 1\nuniverse = []", 'found an empty list; valid is "all"'),
+        ("capital = 1\n[constraints]\nweights = {least = -0.1}", "least is -0.1; valid is from 0 to 1"),
+        ("capital = 1\n[constraints]\ninvested = 1.5", "least is 1.5; valid is from 0 to 1"),
+        ("capital = 1\n[risk]\nhalf_life = 20", "half_life is used by the model ewma only"),
+        (
+            'capital=1\nmethod="black_litterman"\n[[views]]\nsymbol="600519"\nbetter = ["000001"]\nexpected_return=1',
+            "needs either symbol, or both better and worse",
         ),
         ("capital = 1\n[risk]\nwindow = 20", "risk.window: found 20; valid is at least 60"),
     ],

@@ -260,3 +260,29 @@ def test_reachable_numbers_are_those_of_the_rules() -> None:
                 below, above = known[known <= wish], known[known >= wish]
                 assert there.at_most(np.array([wish]))[0] == below.max()
                 assert there.at_least(np.array([wish]))[0] == above.min()
+
+
+def test_no_lot_oversteps_the_largest_weight() -> None:
+    # 5 % of a million are 33.7 lots at 14.85 yuan, of which 34 would break the limit, and no lot at 1,500.
+    symbols, prices = ("000001.SZ", "600519.SH"), np.array([14.85, 1500.0])
+    wanted = np.array([0.05, 0.05])
+
+    free = to_lots(symbols, wanted, prices, 1e6, fees=RATES)
+    capped = to_lots(symbols, wanted, prices, 1e6, fees=RATES, most=wanted)
+
+    assert free.weights[0] > 0.05  # what the limit is for
+    assert capped.shares.tolist() == [3300.0, 0.0]
+
+
+def test_what_is_held_above_the_largest_weight_and_cannot_be_sold_stays() -> None:
+    made = to_lots(
+        ("000001.SZ", "600519.SH"),
+        np.array([0.1, 0.1]),
+        np.array([10.0, 10.0]),
+        1e5,
+        held=np.array([10_000.0, 0.0]),
+        most=np.array([0.1, 0.1]),
+        sellable=np.array([False, True]),
+    )
+
+    assert made.shares.tolist() == [10_000.0, 2_000.0]

@@ -14,10 +14,13 @@ import pytest
 from quantflux.core.documents import parse_document
 from quantflux.core.errors import InvalidRequest, NotFound, UnknownSymbol
 from quantflux.platform import Platform
+from quantflux.portfolio.constraints import Liquidity
 from quantflux.portfolio.files import portfolio_file_of
 from quantflux.portfolio.portfolio_file import PortfolioFile
 from quantflux.portfolio.preparation import Case
+from quantflux.portfolio.problem import Problem
 from quantflux.portfolio.report import page_of
+from quantflux.portfolio.risk.model import RiskModel
 from quantflux.portfolio.service import PortfolioService, Proposal
 from tests.portfolio.markets import COMPANIES, LAST
 
@@ -177,6 +180,81 @@ def test_names_that_may_not_be_traded_keep_their_weight(service: PortfolioServic
     assert any("held and not to be traded" in note for note in found.case.notes)
 
 
+def test_a_formula_divides_what_is_left_by_names_that_stay(service: PortfolioService, tmp_path: Path) -> None:
+    symbols = service.prepare(told(SMALL)).symbols[:6]
+    listed = ", ".join(f'"{symbol}"' for symbol in symbols)
+    (tmp_path / "held.csv").write_text(f"symbol,shares\n{symbols[0]},20000\n")
+
+    found = solved(
+        service,
+        f'method = "equal"\nuniverse = [{listed}]\n{RISK}[holdings]\nfile = "held.csv"\ncash = 1e6\n'
+        f'[constraints]\nno_trade = ["{symbols[0]}"]\n',
+        tmp_path,
+    )
+
+    kept = 20000 * found.case.prices[0] / found.case.value
+    assert found.portfolio.weights == pytest.approx(np.full(5, (1 - kept) / 5))
+    assert found.lots.shares[0] == 20000 and found.orders.refusals == ()
+    assert f"{kept:.1%} of the value is held and stays as it is; the method divides the rest" in found.notes
+
+
+def test_nothing_is_left_for_a_formula_where_every_name_stays(service: PortfolioService) -> None:
+    symbols = service.prepare(told(SMALL)).symbols[:2]
+    listed = ", ".join(f'"{symbol}"' for symbol in symbols)
+    text = f'capital = 1e6\nmethod = "equal"\nuniverse = [{listed}]\n{RISK}[constraints]\nno_trade = [{listed}]\n'
+
+    with pytest.raises(InvalidRequest, match="no name of the universe can be bought on 2024-03-29"):
+        service.prepare(told(text))
+
+
+def test_lots_keep_the_largest_weight_and_say_what_else_they_break(service: PortfolioService) -> None:
+    found = solved(
+        service,
+        'benchmark = "cap"\n'
+        + SMALL.replace("1e7", "3e5")
+        + "[constraints]\nweights = 0.1\n[constraints.industries]\nleast = -0.01\nmost = 0.01\nrelative = true\n",
+    )
+
+    assert found.lots.weights.max() <= 0.1
+    (note,) = (note for note in found.notes if note.startswith("rounded to whole lots: "))
+    assert "industry bounds: " in note and note in found.to_dict()["notes"]
+
+
+def test_amounts_are_averaged_over_the_days_that_liquidity_asks_for(
+    service: PortfolioService, market: Platform
+) -> None:
+    case = service.prepare(told(SMALL.replace("120", "60") + "[constraints.liquidity]\nwindow = 200\n"))
+
+    (limit,) = (each for each in case.problem.constraints if isinstance(each, Liquidity))
+    days = sorted(set(bars(market)["trade_date"]))[-200:]
+    rows = bars(market).filter((pl.col("symbol") == case.symbols[0]) & pl.col("trade_date").is_in(days))
+    assert np.asarray(limit.daily_amount)[0] == pytest.approx(rows["amount"].sum() / 200)
+
+
+def test_a_whole_covariance_of_many_names_is_said_to_be_slow(service: PortfolioService) -> None:
+    case = service.prepare(told(SMALL))
+    symbols = [f"{600000 + i}.SH" for i in range(1001)]
+    many = RiskModel(tuple(symbols), dense=np.eye(1001))
+
+    slow = replace(case, risk=many, problem=Problem(symbols, risk=many)).slow
+
+    assert case.slow is None
+    assert slow is not None and "'shrunk' is a whole covariance, with which 1,001 names take minutes" in slow
+
+
+def test_a_benchmark_that_no_risk_is_known_of_is_refused(
+    service: PortfolioService, market: Platform, tmp_path: Path
+) -> None:
+    day = sorted(set(bars(market)["trade_date"]))[-1]
+    known = set(service.prepare(told(SMALL)).symbols)
+    young = [symbol for symbol in market.data.symbols() if symbol not in known]
+    assert young, "the market needs a name with a short history"
+    (tmp_path / "index.csv").write_text(f"symbol,weight\n{young[0]},1.0\n")
+
+    with pytest.raises(InvalidRequest, match=r"knows too little of every name of index\.csv"):
+        service.prepare(told(f'date = {day}\nbenchmark = "index.csv"\n' + SMALL), tmp_path)
+
+
 def locked_day(platform: Platform) -> tuple[date, str]:
     """The last day on which a main-board name closed 10 % up, and the name."""
     moves = (
@@ -276,6 +354,8 @@ def test_expectations_can_come_from_a_file(service: PortfolioService, tmp_path: 
     assert case.problem.expected_returns is not None
     assert case.problem.expected_returns[1] == pytest.approx(0.001)
     assert np.count_nonzero(case.problem.expected_returns) == 1
+    count = len(case.symbols)
+    assert f"{count - 1} of {count} names are not in expected.csv: their expected return is 0" in case.notes
 
 
 def test_what_is_written_is_plain_and_complete(service: PortfolioService) -> None:
@@ -306,6 +386,9 @@ def test_what_is_written_is_plain_and_complete(service: PortfolioService) -> Non
             "has no factors; use factor or statistical",
         ),
         (SMALL.replace("120", "400"), InvalidRequest, "risk.window asks for 400 days"),
+        ("date = 1990-01-01\n" + SMALL, NotFound, "no bars on 1990-01-01; the first is 2022-10-10"),
+        (SMALL + '[parameters]\nrisk_aversion = "high"\n', InvalidRequest, "risk_aversion must be a number"),
+        (SMALL + "[parameters]\nrisk_aversion = true\n", InvalidRequest, "risk_aversion must be a number"),
         ("date = 2024-03-30\n" + SMALL, NotFound, "the last day before it with bars is 2024-03-29"),
         ('universe = ["600519.SH"]\n' + SMALL, UnknownSymbol, "universe.symbols"),
         (

@@ -186,6 +186,8 @@ def _solved(service: PortfolioService, told: PortfolioFile, folder: Path, *, as_
     """Return the proposal; where there is none, print why, and end with 1."""
     with _working("loading"):
         case = service.prepare(told, folder)
+    if case.slow:
+        notes.print(f"note: {case.slow}", markup=False, soft_wrap=True)
     try:
         with _working("solving"):
             return service.optimise(case)
@@ -259,7 +261,5 @@ def _write_csv(rows: list[dict[str, object]], output: Path, columns: tuple[str, 
 
 
 def _print_notes(proposal: Proposal) -> None:
-    for note in (*proposal.case.notes, *proposal.portfolio.notes):
+    for note in proposal.notes:
         notes.print(f"note: {note}", markup=False, soft_wrap=True)
-    if proposal.portfolio.fallback:
-        notes.print(f"note: {proposal.portfolio.fallback}", markup=False, soft_wrap=True)

@@ -16,10 +16,18 @@ _WHOLE = NameCount | LeastSize
 _OF_NAMES = (Budget, Bounds, NoTrade, Liquidity)  # they bind at nearly every name, or always
 
 
-def breaches(problem: Problem, weights: np.ndarray, tolerance: float = TOLERANCE) -> list[str]:
-    """Say in words which constraints weights break by more than the tolerance, and by how much."""
+def breaches(
+    problem: Problem,
+    weights: np.ndarray,
+    tolerance: float = TOLERANCE,
+    *,
+    without: tuple[type, ...] = (),
+) -> list[str]:
+    """Say in words which constraints, but those of some kinds, weights break by more than the tolerance."""
     broken = []
     for constraint, demand in problem.demands:
+        if isinstance(constraint, without):
+            continue
         amount = demand.breach(weights)
         for row in np.flatnonzero(amount > tolerance * demand.scale):
             broken.append(f"{constraint.name}: {demand.words(int(row))}, broken by {amount[row]:.3g}")

@@ -19,6 +19,9 @@ from quantflux.portfolio.portfolio_file import PortfolioFile
 from quantflux.portfolio.risk.model import RiskModel
 from quantflux.portfolio.risk_choice import RiskChoice, risk_model
 
+COST_DAYS = 20
+"""Over how many days amounts are averaged that costs go by."""
+
 _MOST_NAMED = 5
 
 
@@ -45,7 +48,13 @@ class Investable:
     ) -> None:
         self._data, self._factors, self._file, self._folder = data, factors, file, folder
         self.notes: list[str] = []
-        self.market: MarketDay = load_market_day(data, file.day, file.risk.window)
+        liquidity = file.constraints.liquidity
+        self.market: MarketDay = load_market_day(
+            data,
+            file.day,
+            file.risk.window,
+            COST_DAYS if liquidity is None else max(COST_DAYS, liquidity.window),
+        )
 
     @cached_property
     def cash(self) -> float:
@@ -150,6 +159,10 @@ class Investable:
         if (unknown := (weights > 0) & ~self._risk_model.known).any():
             self._note("left out of the benchmark, as the risk model knows too little of them", unknown)
             weights = np.where(unknown, 0.0, weights)
+        if not weights.any():
+            raise InvalidRequest(
+                f"benchmark: the risk model {self._file.risk.model!r} knows too little of every name of {told}"
+            )
         return np.asarray(weights / weights.sum())
 
     def _capitalisation(self) -> np.ndarray:

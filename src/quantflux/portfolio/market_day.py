@@ -42,7 +42,7 @@ class MarketDay:
         On the day; seasoned names have traded on 60 days before.
     returns : array of float64, shape (W, N)
         Daily simple returns up to the day, dividends included; NaN without trade.
-    amounts : array of float64, shape (W, N)
+    amounts : array of float64, shape (A, N)
         Yuan traded; 0 without trade.
     barriers : Barriers
         What was suspended, or closed at a price limit.
@@ -61,8 +61,17 @@ class MarketDay:
     barriers: Barriers
 
 
-def load_market_day(data: DataAccessLayer, day: date | None, window: int) -> MarketDay:
+def load_market_day(
+    data: DataAccessLayer, day: date | None, window: int, amount_days: int | None = None
+) -> MarketDay:
     """Return the market at the close of a day, the last one there is unless given.
+
+    Parameters
+    ----------
+    window : int
+        Days of returns.
+    amount_days : int, optional
+        Days of amounts; as many as of returns unless given.
 
     Raises
     ------
@@ -71,17 +80,23 @@ def load_market_day(data: DataAccessLayer, day: date | None, window: int) -> Mar
     InvalidRequest
         If there are too few days or names.
     """
-    asked = day or _last_day(data)
-    start = asked - timedelta(days=int(window * _DAYS_A_ROW) + _BEFORE)
+    first, last = _span(data)
+    asked = day or last
+    if not first <= asked <= last:
+        near = f"first is {first}" if asked < first else f"last day before it with bars is {last}"
+        raise NotFound(f"there are no bars on {asked}; the {near}")
+    traded_days = window if amount_days is None else amount_days
+    start = asked - timedelta(days=int(max(window, traded_days) * _DAYS_A_ROW) + _BEFORE)
     loaded = load_market(data, start, asked)
     raw = loaded.raw
     last = raw.times[-1].astype("datetime64[D]").item()
     if day is not None and last != day:
         raise NotFound(f"there are no bars on {day}; the last day before it with bars is {last}")
-    if raw.shape[0] < window:
-        raise InvalidRequest(
-            f"risk.window asks for {window} days up to {last}, the data have {raw.shape[0]} of them"
-        )
+    for key, days in (("risk.window", window), ("constraints.liquidity.window", traded_days)):
+        if raw.shape[0] < days:
+            raise InvalidRequest(
+                f"{key} asks for {days} days up to {last}, the data have {raw.shape[0]} of them"
+            )
     symbols = tuple(raw.symbols.tolist())
     traded = loaded.market.traded
     names, labels = _labels(data, loaded, last)
@@ -95,16 +110,16 @@ def load_market_day(data: DataAccessLayer, day: date | None, window: int) -> Mar
         is_seasoned(traded)[-1],
         np.zeros(len(symbols), dtype=bool) if loaded.special is None else loaded.special[-1],
         daily_returns(loaded.market.panel)[-window:],
-        _amounts(raw)[-window:],
+        _amounts(raw)[-traded_days:],
         _barriers(loaded),
     )
 
 
-def _last_day(data: DataAccessLayer) -> date:
+def _span(data: DataAccessLayer) -> tuple[date, date]:
     span = data.store.span(DAILY)
     if span is None:
         raise NotFound("there are no daily bars yet; bring some with: quantflux data import FILE")
-    return span.last
+    return span.first, span.last
 
 
 def _amounts(raw: Panel) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quantflux.core.documents import Section
 from quantflux.core.errors import InvalidRequest
@@ -49,6 +49,8 @@ def _universe(value: Any) -> Any:
         return {}
     if isinstance(value, str):
         raise ValueError(f'found "{value:.30}"; valid is "all", a list of symbols, or a table')
+    if value == []:
+        raise ValueError('found an empty list; valid is "all", a list of symbols, or a table')
     return {"symbols": value} if isinstance(value, list) else value
 
 
@@ -60,9 +62,13 @@ def _score(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _range(value: Any) -> Any:
     """Take a plain number as the most."""
-    return {"most": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+    return {"most": value} if _is_number(value) else value
 
 
 Symbol = Annotated[str, BeforeValidator(_symbol)]
@@ -155,7 +161,8 @@ class View(Section):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.symbol is None) != bool(self.better and self.worse):
+        single, pair = self.symbol is not None, bool(self.better and self.worse)
+        if single == pair or (single and (self.better or self.worse)):
             raise ValueError("needs either symbol, or both better and worse")
         return self
 
@@ -171,12 +178,18 @@ class Risk(Section):
     window : int
         Days of returns up to the day.
     half_life : float
-        Days, of `ewma`.
+        Days, of `ewma` alone.
     """
 
     model: Literal["factor", "shrunk", "ewma", "sample", "statistical"] = "shrunk"
     window: Annotated[int, Field(ge=60, le=5_000)] = 250
     half_life: Positive = 63.0
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if "half_life" in self.model_fields_set and self.model != "ewma":
+            raise ValueError(f"half_life is used by the model ewma only, the model is {self.model}")
+        return self
 
 
 class Held(Section):
@@ -209,7 +222,24 @@ class Range(Section):
         return self
 
 
+def _exactly(value: Any) -> Any:
+    """Take a plain number for both ends."""
+    return {"least": value, "most": value} if _is_number(value) else value
+
+
+def _long(value: Range) -> Range:
+    """Refuse what shares cannot be: sold short, or bought on credit."""
+    for name, end in (("least", value.least), ("most", value.most)):
+        if end is not None and not 0 <= end <= 1:
+            raise ValueError(
+                f"{name} is {end:g}; valid is from 0 to 1, as shares are not sold short nor bought on credit"
+            )
+    return value
+
+
 AnyRange = Annotated[Range, BeforeValidator(_range)]
+LongRange = Annotated[Range, BeforeValidator(_range), AfterValidator(_long)]
+LongSum = Annotated[Range, BeforeValidator(_exactly), AfterValidator(_long)]
 
 
 class Groups(Section):
@@ -252,7 +282,7 @@ class Limits(Section):
     Attributes
     ----------
     invested : Range
-        Sum of weights; 1 unless given, the rest being cash.
+        Sum of weights; 1 unless given, the rest being cash. A plain number is the sum itself.
     weights : Range
         Of each name; from 0 unless given.
     industries, exposures : Groups
@@ -273,8 +303,8 @@ class Limits(Section):
     liquidity : MarketShare
     """
 
-    invested: AnyRange | None = None
-    weights: AnyRange | None = None
+    invested: LongSum | None = None
+    weights: LongRange | None = None
     industries: Groups | None = None
     exposures: Groups | None = None
     turnover: NotNegative | None = None

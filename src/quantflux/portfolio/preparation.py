@@ -38,7 +38,7 @@ from quantflux.portfolio.constraints import (
 from quantflux.portfolio.costs import Cost, ImpactCost, LinearCost
 from quantflux.portfolio.forecast import grinold, score_on
 from quantflux.portfolio.holdings import laid_on, read_expectations
-from quantflux.portfolio.investable import Investable
+from quantflux.portfolio.investable import COST_DAYS, Investable
 from quantflux.portfolio.methods.black_litterman import AbsoluteView, RelativeView
 from quantflux.portfolio.portfolio_file import Groups, PortfolioFile
 from quantflux.portfolio.problem import Problem
@@ -48,9 +48,10 @@ from quantflux.portfolio.year import ROOT_OF_YEAR, TRADING_DAYS
 from quantflux.rules import Commission, FeeRates, fee_rates
 
 _LEAST_AMOUNT = 1e5  # yuan a day: what a name that was not traded lately is taken to trade, in costs
-_AMOUNT_DAYS = 20
 _FORMULAS = frozenset({"equal", "inverse_volatility", "risk_parity", "hrp"})
-"""Methods that give weight to every name: what may not be held is left out of their problems."""
+"""Methods that give weight to every name: what may not be held, or stays as it is, is left out of their problems."""
+
+_SLOW = 1_000  # names from which on a whole covariance is a matter of minutes
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,8 @@ class Case:
         Of the day.
     barriers : Barriers
         What could not be traded, as at the close of the day.
+    stays : array of bool
+        What is held and stays as it is.
     notes : tuple of str
         What a reader must know: names left out, gaps filled.
     """
@@ -100,12 +103,29 @@ class Case:
     cash: float
     fees: FeeRates
     barriers: Barriers
+    stays: np.ndarray
     notes: tuple[str, ...]
 
     @property
     def value(self) -> float:
         """What everything is worth, yuan."""
         return self.cash + float(np.where(self.held > 0, self.held * np.nan_to_num(self.prices), 0.0).sum())
+
+    @property
+    def weights_held(self) -> np.ndarray:
+        """Weights of what is held now, shape (N,)."""
+        return np.asarray(np.where(self.held > 0, self.held * np.nan_to_num(self.prices), 0.0) / self.value)
+
+    @property
+    def slow(self) -> str | None:
+        """Why this takes minutes to solve; None if it does not."""
+        count = len(self.problem.symbols)
+        if self.risk.is_factored or count <= _SLOW:
+            return None
+        return (
+            f"the risk model {self.file.risk.model!r} is a whole covariance, with which {count:,} names take minutes; "
+            'risk.model = "factor" (or "statistical") takes seconds'
+        )
 
 
 def prepare(data: DataAccessLayer, factors: FactorEngine, file: PortfolioFile, folder: Path) -> Case:
@@ -166,6 +186,7 @@ class _Preparation:
             self._names.cash,
             self.fees,
             barriers,
+            (self._names.stays & (self._names.held > 0))[at],
             tuple(dict.fromkeys(self._names.notes)),
         )
 
@@ -186,7 +207,13 @@ class _Preparation:
     def at(self) -> np.ndarray:
         """Where the problem's names stand in the market."""
         if self._file.method in _FORMULAS:
-            return np.flatnonzero(self._names.candidates & ~self._names.stays)
+            free = self._names.candidates & ~self._names.stays
+            if not free.any():
+                raise InvalidRequest(
+                    f"{self._file.method}: no name of the universe can be bought on {self._names.market.day}; all are "
+                    "on the no-trade list, or closed at a price limit"
+                )
+            return np.flatnonzero(free)
         return self._names.everything
 
     @cached_property
@@ -223,11 +250,12 @@ class _Preparation:
         if told is None:
             return None
         if told.file:
-            values = laid_on(
-                read_expectations(self._folder / told.file),
-                self._names.market.symbols,
-                "expected_returns.file",
-            )
+            listed = read_expectations(self._folder / told.file)
+            values = laid_on(listed, self._names.market.symbols, "expected_returns.file")
+            if without := len(self.symbols) - len(set(self.symbols) & set(listed)):
+                self._names.notes.append(
+                    f"{without} of {len(self.symbols)} names are not in {told.file}: their expected return is 0"
+                )
             return np.asarray(values[self.at] / TRADING_DAYS)
         score = score_on(
             self._data,
@@ -248,8 +276,8 @@ class _Preparation:
     def _constraints(self) -> list[Constraint]:
         told = self._file.constraints
         made: list[Constraint] = []
-        if told.invested is not None:
-            made.append(Budget(*_ends(told.invested.least, told.invested.most, 0.0, 1.0)))
+        if (budget := self._budget()) is not None:
+            made.append(budget)
         made.append(self._bounds())
         if told.industries is not None:
             made.append(self._industries(told.industries))
@@ -272,6 +300,25 @@ class _Preparation:
         if self.frozen:
             made.append(NoTrade(self.frozen))
         return made
+
+    def _budget(self) -> Budget | None:
+        told = self._file.constraints.invested
+        least, most = (1.0, 1.0) if told is None else _ends(told.least, told.most, 0.0, 1.0)
+        outside = np.setdiff1d(np.flatnonzero(self._names.stays & (self._names.held > 0)), self.at)
+        if not outside.size:
+            return None if told is None else Budget(least, most)
+        # What stays as it is beside the problem's names takes its part of the budget.
+        prices = np.nan_to_num(self._names.market.prices)
+        kept = float(self._names.held[outside] @ prices[outside]) / self._names.value
+        if kept >= most:
+            raise InvalidRequest(
+                f"{self._file.method}: what is held and stays as it is makes up {kept:.1%} of the value, which leaves "
+                f"nothing of the {most:.1%} to be invested"
+            )
+        self._names.notes.append(
+            f"{kept:.1%} of the value is held and stays as it is; the method divides the rest"
+        )
+        return Budget(max(least - kept, 0.0), most - kept)
 
     @cached_property
     def frozen(self) -> tuple[str, ...]:
@@ -330,9 +377,7 @@ class _Preparation:
             )
         ]
         if told.impact > 0:
-            amounts = np.maximum(
-                self._names.market.amounts[-_AMOUNT_DAYS:, self.at].mean(axis=0), _LEAST_AMOUNT
-            )
+            amounts = np.maximum(self._names.market.amounts[-COST_DAYS:, self.at].mean(axis=0), _LEAST_AMOUNT)
             made.append(ImpactCost(self.risk.volatilities, amounts, self._names.value, told.impact))
         return made
 

@@ -183,8 +183,7 @@ def _orders(proposal: Proposal) -> str:
 
 
 def _notes(proposal: Proposal) -> str:
-    told = (*proposal.case.notes, *proposal.portfolio.notes)
-    if not told:
+    if not (told := proposal.notes):
         return ""
     return section(
         both("说明", "Notes"), "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in told) + "</ul>"

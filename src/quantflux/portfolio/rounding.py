@@ -3,7 +3,8 @@
 What is made small is the variance of the difference to the weights, a'Sa with a = shares x price / value - weight: the
 squared tracking error that rounding costs. Without a risk model it is the sum of the squares of a.
 
-1. A name may have the most lots that its weight allows, or one lot more; never further above (`_Search`).
+1. A name may have the most lots that its weight allows, or one lot more; never further above, and not above the
+   largest weight that it may have (`_Search`).
 2. From all of these up, and from all down, in turn: what costs more than there is, fees included, is given back where
    it matters least (`_afford`).
 3. One name after another moves to the lots that lower the objective most, as long as one can (`_improve`).
@@ -102,6 +103,7 @@ def to_lots(
     held: np.ndarray | None = None,
     lots: LotRule | None = None,
     risk: RiskModel | None = None,
+    most: np.ndarray | None = None,
     buyable: np.ndarray | None = None,
     sellable: np.ndarray | None = None,
 ) -> LotPortfolio:
@@ -124,6 +126,8 @@ def to_lots(
         By the boards of the symbols unless given.
     risk : RiskModel, optional
         Knows every symbol; see the head of this module for what is done without one.
+    most : array of shape (N,), optional
+        The largest weight of each name, which no lot may overstep unless it is held already and cannot be sold.
     buyable, sellable : array of bool, shape (N,), optional
         What may be bought, may be sold today; all unless given.
 
@@ -153,7 +157,8 @@ def to_lots(
     )
     rates = FeeRates.free(1) if fees is None else fees
     part = None if risk is None or not names else risk.restricted(names)
-    search = _Search(reachable, weights[live], prices[live], cash, rates, part)
+    caps = np.full(len(names), np.inf) if most is None else np.asarray(most, dtype=np.float64)[live]
+    search = _Search(reachable, weights[live], prices[live], cash, rates, part, caps)
     search.run()
     shares = np.zeros(count)
     shares[live] = search.shares
@@ -180,6 +185,7 @@ class _Search:
         cash: float,
         rates: FeeRates,
         risk: RiskModel | None,
+        caps: np.ndarray,
     ) -> None:
         self._reachable, self._weights, self._prices, self._rates = reachable, weights, prices, rates
         self._held, self._cash = reachable.held, cash
@@ -189,8 +195,9 @@ class _Search:
         self._diagonal = np.ones(len(weights)) if risk is None else risk.diagonal
         self._curvature = (self._root**2).sum(axis=0) + self._diagonal
         ideal = weights * self._value / prices
-        self._most = np.maximum(reachable.at_least(ideal), reachable.at_most(ideal))
         self._least = reachable.at_most(ideal)
+        allowed = reachable.at_most(np.maximum(np.minimum(caps * self._value / prices, 1e15), ideal))
+        self._most = np.maximum(np.minimum(reachable.at_least(ideal), allowed), self._least)
         self._noise = _NOISE * float(self._curvature.max(initial=0.0)) * 1e-6
         self._move_to(self._least)
 

@@ -11,7 +11,16 @@ import numpy as np
 
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.engine import FactorEngine
-from quantflux.portfolio.constraints import Constraint, ExposureBounds, MaxRisk, MaxTrackingError
+from quantflux.portfolio.checking import box, breaches
+from quantflux.portfolio.constraints import (
+    Budget,
+    Constraint,
+    ExposureBounds,
+    MaxRisk,
+    MaxTrackingError,
+    MinPosition,
+    NoTrade,
+)
 from quantflux.portfolio.decomposition import RiskSplit, split_risk
 from quantflux.portfolio.doctor import Diagnosis, Price, binding_limits, diagnose, prices
 from quantflux.portfolio.methods import optimise
@@ -22,6 +31,8 @@ from quantflux.portfolio.result import Portfolio
 from quantflux.portfolio.rounding import LotPortfolio, to_lots
 
 _DUST = 1e-6  # a weight below it is not bought
+_NOTABLE = 1e-4  # of weight: by how much whole lots may break a limit without a word
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +76,20 @@ class Proposal:
             else split_risk(risk, self.portfolio.weights - benchmark)
         )
 
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know: of the data, of the solution, and of what whole lots break."""
+        broken = breaches(
+            self.case.problem,
+            self.lots.weights[self.case.places],
+            _NOTABLE,
+            without=(Budget, MinPosition, NoTrade),
+        )
+        more = f"; and {len(broken) - _MOST_NAMED} more" if len(broken) > _MOST_NAMED else ""
+        lots = (f"rounded to whole lots: {'; '.join(broken[:_MOST_NAMED])}{more}",) if broken else ()
+        solver = (self.portfolio.fallback,) if self.portfolio.fallback else ()
+        return (*self.case.notes, *self.portfolio.notes, *lots, *solver)
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values, ready for JSON."""
         lots, orders = self.lots, self.orders
@@ -101,7 +126,7 @@ class Proposal:
             "turnover": orders.turnover,
             "risk": _split(self.risk, self.portfolio.symbols),
             "active_risk": _split(self.active_risk, self.portfolio.symbols),
-            "notes": list(self.case.notes),
+            "notes": list(self.notes),
         }
 
 
@@ -139,6 +164,7 @@ class PortfolioService:
         """
         portfolio = optimise(case.problem, case.file.method, **case.parameters)
         weights = np.zeros(len(case.symbols))
+        weights[case.stays] = case.weights_held[case.stays]
         weights[case.places] = np.where(portfolio.weights > _DUST, portfolio.weights, 0.0)
         lots = to_lots(
             case.symbols,
@@ -148,6 +174,7 @@ class PortfolioService:
             fees=case.fees,
             held=case.held,
             risk=case.risk,
+            most=_most(case),
             buyable=case.barriers.buyable,
             sellable=case.barriers.sellable,
         )
@@ -195,9 +222,17 @@ def _wished(case: Case, lots: LotPortfolio) -> np.ndarray:
         fees=case.fees,
         held=case.held,
         risk=case.risk,
+        most=_most(case),
     )
-    stuck = np.where(free.shares > case.held, ~case.barriers.buyable, ~case.barriers.sellable)
+    stuck = np.where(free.shares > case.held, ~case.barriers.buyable, ~case.barriers.sellable) & ~case.stays
     return np.where(stuck & (free.shares != case.held), free.shares, lots.shares)
+
+
+def _most(case: Case) -> np.ndarray:
+    """Return the largest weight of each name that the limits on single names allow, shape (N,)."""
+    most = np.full(len(case.symbols), np.inf)
+    most[case.places] = np.maximum(box(case.problem)[1], 0.0)
+    return most
 
 
 def _split(split: RiskSplit | None, symbols: tuple[str, ...]) -> dict[str, Any] | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import signature
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.portfolio.methods.black_litterman import AbsoluteView, RelativeView, black_litterman
@@ -76,7 +79,20 @@ def optimise(problem: Problem, method: str = "mean_variance", **parameters: Any)
         raise InvalidRequest(
             f"{method} cannot be called like this: {exc}; its parameters are {known}"
         ) from exc
+    _check_kinds(method, parameters)
     return METHODS[method](problem, **parameters)
+
+
+def _check_kinds(method: str, parameters: Mapping[str, Any]) -> None:
+    known = signature(METHODS[method]).parameters
+    for name, value in parameters.items():
+        kind = str(known[name].annotation)
+        is_truth = isinstance(value, bool | np.bool_)
+        if kind == "bool" and not is_truth:
+            raise InvalidRequest(f"{method}: {name} must be true or false, was {value!r:.40}")
+        missing = value is None and kind.endswith("None")
+        if kind.startswith("float") and not missing and (is_truth or not isinstance(value, Real)):
+            raise InvalidRequest(f"{method}: {name} must be a number, was {value!r:.40}")
 
 
 __all__ = [
