@@ -119,6 +119,26 @@ def test_the_history_before_the_start_is_used_but_not_traded(shared: Platform) -
     assert study.run.log.row.min() == study.run.first + 1
 
 
+def weighted_by_risk(start: str, window: int) -> RunFile:
+    policy = {"top": 6, "weighting": "inverse_volatility", "optimiser": {"window": window, "risk": "sample"}}
+    return run_of({"start": start, "schedule": "quarterly", "policy": {"kind": "ranked", **policy}})
+
+
+def test_an_optimiser_has_its_whole_window_before_the_start(shared: Platform) -> None:
+    study = shared.backtests.run(weighted_by_risk("2023-02-01", 200), ladder=False).study
+
+    assert np.count_nonzero(study.run.times < np.datetime64("2023-02-01")) >= 200
+
+
+def test_an_optimiser_without_history_is_refused_on_its_day(shared: Platform) -> None:
+    run = weighted_by_risk("2022-01-10", 200)
+
+    with pytest.raises(
+        InvalidRequest, match=r"at the close of 2022-03-31, 0 of 6 picked names can be measured"
+    ):
+        shared.backtests.run(run, ladder=False)
+
+
 @pytest.mark.parametrize("path", sorted(p for p in EXAMPLES.iterdir() if p.suffix in {".toml", ".yaml"}))
 def test_the_examples_run(shared: Platform, path: Path) -> None:
     found = shared.backtests.run(read_run_file(path), ladder=False)

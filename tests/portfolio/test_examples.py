@@ -30,7 +30,7 @@ def test_a_simple_example_is_solved(market: Platform) -> None:
 
 
 def test_the_holdings_are_whole_shares_of_known_symbols() -> None:
-    assert read_holdings(EXAMPLES / "holdings.csv")["688981.SH"] == 1237
+    assert read_holdings(EXAMPLES / "holdings.csv")["688001.SH"] == 1237
 
 
 def test_the_conflict_of_the_documentation_is_told_as_it_says() -> None:

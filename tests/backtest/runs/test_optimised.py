@@ -9,8 +9,10 @@ import pytest
 
 from quantflux.backtest.runs.optimised import optimised_weights
 from quantflux.backtest.runs.run_file import RankedPolicy
+from quantflux.core.errors import InvalidRequest
 
 SYMBOLS = np.array(["A", "B", "C", "D"])
+TIMES = np.arange("2024-01-01", "2024-04-10", dtype="datetime64[D]")
 
 
 def policy(weighting: str = "inverse_volatility", **terms: Any) -> RankedPolicy:
@@ -26,7 +28,7 @@ def prices() -> np.ndarray:
 
 
 def weights(prices: np.ndarray, how: RankedPolicy, row: int = 60) -> np.ndarray:
-    return optimised_weights(np.array([row]), np.arange(4), np.array([4]), prices, SYMBOLS, how)
+    return optimised_weights(np.array([row]), np.arange(4), np.array([4]), prices, TIMES, SYMBOLS, how)
 
 
 def test_inverse_volatility_is_that_of_the_window(prices: np.ndarray) -> None:
@@ -69,25 +71,37 @@ def test_names_without_enough_history_get_nothing(prices: np.ndarray) -> None:
     assert found[[0, 3]].sum() == pytest.approx(1.0)
 
 
-def test_where_nothing_can_be_measured_all_weigh_alike(prices: np.ndarray) -> None:
-    assert weights(prices, policy(), row=10).tolist() == [0.25] * 4
+def test_where_nothing_can_be_measured_no_other_weights_stand_in(prices: np.ndarray) -> None:
+    with pytest.raises(InvalidRequest, match=r"at the close of 2024-01-11, 0 of 4 picked names .* have 10, "):
+        weights(prices, policy(), row=10)
+    with pytest.raises(InvalidRequest, match="0 of 4"):
+        weights(prices, policy(), row=0)
     prices[:, 1:] = np.nan
-    assert weights(prices, policy()).tolist() == [0.25] * 4
+    with pytest.raises(InvalidRequest, match="at the close of 2024-03-01, 1 of 4 picked names"):
+        weights(prices, policy())
+
+
+def test_a_pick_that_is_alone_gets_all_that_it_may(prices: np.ndarray) -> None:
+    for most in (1.0, 0.3):
+        one = optimised_weights(
+            np.array([60]), np.array([2]), np.array([1]), prices, TIMES, SYMBOLS, policy(most=most)
+        )
+        assert one.tolist() == [most]
 
 
 def test_no_name_weighs_more_than_allowed(prices: np.ndarray) -> None:
     capped = weights(prices, policy("minimum_variance", most=0.3))
 
     assert capped.max() == pytest.approx(0.3, abs=1e-6)
-    # what cannot hold the whole account is widened
-    assert weights(prices, policy("minimum_variance", most=0.1)) == pytest.approx([0.25] * 4, abs=1e-6)
+    # what four such names cannot hold stays in cash
+    assert weights(prices, policy("minimum_variance", most=0.1)).tolist() == [0.1] * 4
 
 
 def test_decisions_do_not_mix(prices: np.ndarray) -> None:
     rows, columns, counts = np.array([60, 80]), np.array([0, 3, 1, 2, 3]), np.array([2, 3])
 
-    found = optimised_weights(rows, columns, counts, prices, SYMBOLS, policy())
+    found = optimised_weights(rows, columns, counts, prices, TIMES, SYMBOLS, policy())
 
-    alone = optimised_weights(rows[1:], columns[2:], counts[1:], prices, SYMBOLS, policy())
+    alone = optimised_weights(rows[1:], columns[2:], counts[1:], prices, TIMES, SYMBOLS, policy())
     np.testing.assert_array_equal(found[2:], alone)
     assert found[:2].sum() == pytest.approx(1.0)

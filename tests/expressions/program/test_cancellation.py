@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 from collections.abc import Callable, Iterator
 
@@ -114,6 +115,15 @@ def test_what_a_block_raises_ends_the_run(panel: Panel, threads: int, error: Bas
     assert source.reads <= blocks_of_a_chunk
 
 
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """Python's own handling of Ctrl-C, which it leaves out in processes that a shell put into the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_an_interrupt_from_the_keyboard_ends_the_run(panel: Panel, threads: int) -> None:
     """The signal reaches the main thread, which may be waiting for the others."""
