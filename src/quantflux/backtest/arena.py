@@ -24,7 +24,7 @@ from quantflux.rules import Standing
 
 _BARS = ("open", "high", "low", "close", "volume", "amount", "adj_factor")
 _READ = (DAILY, DAILY_BASIC, INSTRUMENTS, CORPORATE_ACTIONS)
-_WARM_UP = timedelta(days=150)
+WARM_UP = timedelta(days=150)
 """What is loaded before the start: at least 60 sessions, so that it is known which names are seasoned."""
 _ATTEMPTS = 3
 
@@ -55,8 +55,10 @@ class Arena:
     versions: dict[str, int]
 
 
-def load_arena(data: DataAccessLayer, start: date | None = None, end: date | None = None) -> Arena:
-    """Load the shares of a span, or all symbols where there are no shares.
+def load_arena(
+    data: DataAccessLayer, start: date | None = None, end: date | None = None, warm_up: timedelta = WARM_UP
+) -> Arena:
+    """Load the shares of a span and of a while before it, or all symbols where there are no shares.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def load_arena(data: DataAccessLayer, start: date | None = None, end: date | Non
         raise NotFound("there are no daily bars yet; bring some with: quantflux data import FILE")
     for _ in range(_ATTEMPTS):
         versions = versions_of(data, _READ)
-        arena = _loaded(data, start, end, versions)
+        arena = _loaded(data, start, end, versions, warm_up)
         if versions_of(data, _READ) == versions:
             return arena
     raise VersionConflict(
@@ -90,8 +92,14 @@ def versions_of(data: DataAccessLayer, datasets: tuple[Dataset, ...]) -> dict[st
     return found
 
 
-def _loaded(data: DataAccessLayer, start: date | None, end: date | None, versions: dict[str, int]) -> Arena:
-    bars = _shares(data.panel(_BARS, start=None if start is None else start - _WARM_UP, end=end))
+def _loaded(
+    data: DataAccessLayer,
+    start: date | None,
+    end: date | None,
+    versions: dict[str, int],
+    warm_up: timedelta,
+) -> Arena:
+    bars = _shares(data.panel(_BARS, start=None if start is None else start - warm_up, end=end))
     begin = 0 if start is None else int(np.searchsorted(bars.times, np.datetime64(start)))
     if len(bars) - begin < 3:
         raise InvalidRequest(

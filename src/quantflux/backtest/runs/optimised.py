@@ -20,6 +20,7 @@ def optimised_weights(
     columns: np.ndarray,
     counts: np.ndarray,
     prices: np.ndarray,
+    times: np.ndarray,
     symbols: np.ndarray,
     policy: RankedPolicy,
 ) -> np.ndarray:
@@ -34,17 +35,23 @@ def optimised_weights(
     counts : array of int, shape (K,)
     prices : array of float64, shape (T, N)
         Closes, adjusted; NaN without trade.
+    times : array of shape (T,)
+        Days, for messages.
     symbols : array of str, shape (N,)
     policy : RankedPolicy
 
     Returns
     -------
     array of float64
-        Of the shape of `columns`, summing to 1 over the names of each decision. Names with too few returns in the
-        window, or whose price never moved, get none; if fewer than two are left, all picks weigh alike.
+        Of the shape of `columns`, summing to 1 over the names of each decision, or to less where the most that a name
+        may weigh leaves the rest in cash. Names with too few returns in the window, or whose price never moved, get
+        none; a pick that is alone gets all that it may.
 
     Raises
     ------
+    InvalidRequest
+        If fewer than two of several picks can be measured: no other weights stand in for those of the method. Says on
+        which day.
     OptimisationError
         If the solver fails; says on which day.
     """
@@ -55,34 +62,42 @@ def optimised_weights(
         picks = slice(begin, begin + count)
         window = prices[max(row - terms.window, 0) : row + 1, columns[picks]]
         try:
-            weights[picks] = _weights(window, symbols[columns[picks]], policy.weighting, terms)
+            weights[picks] = _weights(window, symbols[columns[picks]], policy.weighting, terms, times[row])
         except (OptimisationError, InvalidRequest) as error:
-            error.add_note(f"while weighing {count} names at row {row} by {policy.weighting}")
+            error.add_note(f"while weighing {count} names at the close of {times[row]} by {policy.weighting}")
             raise
         begin += count
     return weights
 
 
-def _weights(window: np.ndarray, symbols: np.ndarray, method: str, terms: Optimiser) -> np.ndarray:
+def _weights(
+    window: np.ndarray, symbols: np.ndarray, method: str, terms: Optimiser, day: np.datetime64
+) -> np.ndarray:
     from quantflux.portfolio.constraints import Bounds  # noqa: PLC0415 - solvers are slow to import
     from quantflux.portfolio.methods import optimise  # noqa: PLC0415
     from quantflux.portfolio.problem import Problem  # noqa: PLC0415
 
+    count = len(symbols)
+    if count == 1:
+        return np.array([terms.most])
     returns = window[1:] / window[:-1] - 1
     known = ~np.isnan(returns)
-    moves = np.nanmax(np.where(known, np.abs(returns), 0.0), axis=0) > 0
-    usable = (known.mean(axis=0) >= _KNOWN) & (len(returns) >= terms.window // 2) & moves
-    count = len(symbols)
+    moves = np.where(known, returns != 0, False).any(axis=0)
+    usable = (known.sum(axis=0) >= _KNOWN * len(returns)) & (len(returns) >= terms.window // 2) & moves
     if usable.sum() < 2:
-        return np.full(count, 1.0 / count)
+        raise InvalidRequest(
+            f"{method}: at the close of {day}, {int(usable.sum())} of {count} picked names can be measured, 2 are "
+            f"needed; of policy.optimiser.window = {terms.window} days the data have {len(returns)}, and a name needs "
+            f"returns on {_KNOWN:.0%} of them and a price that moves. Start later, or take a shorter window"
+        )
     names, history = symbols[usable].tolist(), returns[:, usable]
-    # A cap that cannot hold the whole account is widened to the least that can.
-    most = max(terms.most, 1.0 / len(names) + 1e-9)
+    if len(names) * terms.most <= 1:
+        return np.where(usable, terms.most, 0.0)
     problem = Problem(
         names,
         risk=_RISKS[terms.risk](history, names, least=len(returns) // 2),
         returns=np.nan_to_num(history),
-        constraints=(Bounds(0.0, most),),
+        constraints=(Bounds(0.0, terms.most),),
     )
     weights = np.zeros(count)
     found = np.maximum(optimise(problem, method).weights, 0.0)

@@ -119,7 +119,7 @@ def _ranked(prepared: Prepared) -> Plan:
     if prepared.prices is None:
         return ranked
     rows, columns, counts = ranked.picked()
-    weights = optimised_weights(rows, columns, counts, prepared.prices, venue.symbols, policy)
+    weights = optimised_weights(rows, columns, counts, prepared.prices, venue.times, venue.symbols, policy)
     return Decisions.of(rows, Kind.REPLACE, counts, columns, weights)
 
 

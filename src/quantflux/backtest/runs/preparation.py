@@ -11,18 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from quantflux.backtest.arena import Arena, load_arena
+from quantflux.backtest.arena import WARM_UP, Arena, load_arena
 from quantflux.backtest.runs.formulas import values_of
 from quantflux.backtest.runs.membership import chosen_names
 from quantflux.backtest.runs.record import file_digest
 from quantflux.backtest.runs.run_file import (
     SIMPLE_WEIGHTINGS,
     Ingredient,
+    Optimiser,
     PythonPolicy,
     RunFile,
     Score,
@@ -39,7 +40,14 @@ _FIELDS = "policy.fields."
 _PRICES = "policy.weighting"
 """The key under which the closes are kept that an optimiser looks at."""
 
-Span = tuple[date | None, date | None]
+_DAYS_A_ROW = 1.6  # calendar days for a trading day, holidays included
+_SPARE = 40  # calendar days
+_YEAR = (
+    365  # warm-ups longer than the usual one are whole years, so that runs of similar windows share an arena
+)
+
+Span = tuple[date | None, date | None, timedelta]
+"""First day, last day, and how much is loaded before the first."""
 Members = tuple[Universe, Path | None]
 """A universe, and where its file is looked for if it names one."""
 
@@ -122,11 +130,11 @@ class Preparation:
             If an expression is none, a file is wrong or a universe is empty.
         """
         formulas = [self._formulas(run) for run in runs]
-        for span in dict.fromkeys((run.start, run.end) for run in runs):
+        for span in dict.fromkeys(map(_span, runs)):
             wanted = [
                 each
                 for run, known in zip(runs, formulas, strict=True)
-                if (run.start, run.end) == span
+                if _span(run) == span
                 for each in known.values()
             ]
             self._compute(self._ground(span), wanted, hooks or Hooks())
@@ -142,7 +150,7 @@ class Preparation:
             texts |= {"policy.buy": run.policy.buy, "policy.sell": run.policy.sell}
         if run.policy.kind == "python":
             texts |= {f"{_FIELDS}{name}": text for name, text in run.policy.fields.items()}
-        if run.policy.kind == "ranked" and run.policy.weighting not in SIMPLE_WEIGHTINGS:
+        if _is_optimised(run):
             texts[_PRICES] = "close"
         return {key: self._meaning(text, key) for key, text in texts.items()}
 
@@ -166,7 +174,7 @@ class Preparation:
         ground.versions |= versions
 
     def _prepared(self, run: RunFile, formulas: Mapping[str, Formula]) -> Prepared:
-        ground = self._ground((run.start, run.end))
+        ground = self._ground(_span(run))
         signals = [formulas[key] for key in ("policy.buy", "policy.sell") if key in formulas]
         return Prepared(
             run=run,
@@ -214,6 +222,21 @@ class Preparation:
                 raise InvalidRequest(f"the score {meaning.text!r} has no value for any name of the universe")
             ground.parts[key] = made
         return ground.parts[key]
+
+
+def _is_optimised(run: RunFile) -> bool:
+    return run.policy.kind == "ranked" and run.policy.weighting not in SIMPLE_WEIGHTINGS
+
+
+def _span(run: RunFile) -> Span:
+    """Return the span of a run; an optimiser's window lies before the first day."""
+    warm_up = WARM_UP
+    if run.policy.kind == "ranked" and _is_optimised(run):
+        window = (run.policy.optimiser or Optimiser()).window
+        days = int(window * _DAYS_A_ROW) + _SPARE
+        if days > warm_up.days:
+            warm_up = timedelta(days=-(-days // _YEAR) * _YEAR)
+    return run.start, run.end, warm_up
 
 
 def _members(run: RunFile) -> Members:
