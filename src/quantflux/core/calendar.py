@@ -25,6 +25,9 @@ from quantflux.core.errors import InvalidRequest, NotFound
 from quantflux.core.holidays import estimated_closures
 from quantflux.core.symbols import Exchange
 
+DAYS_A_SESSION = 1.6
+"""Calendar days that surely hold a session on average, holidays included, over two months or more."""
+
 _DAY = np.dtype("datetime64[D]")
 _ONE = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("9999-12-31")

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from quantflux.core.calendar import DAYS_A_SESSION
 from quantflux.data.access import DataAccessLayer
 from quantflux.expressions.evaluate import evaluate
 from quantflux.expressions.nodes import OPERATORS, Field, Node, fields_of, lookback_of
@@ -23,7 +24,6 @@ from quantflux.portfolio.portfolio_file import Ingredient
 WIDEST = 3.0
 """Z-scores are held within this: what lies further out is more often an error than a chance."""
 
-_DAYS_A_ROW = 1.6  # calendar days for a trading day, holidays included
 _SPARE = 40  # calendar days
 
 
@@ -91,7 +91,7 @@ def values_on(
     reach = [back for back in backs if back is not None]
     start = None
     if len(reach) == len(backs):
-        start = day - timedelta(days=int(max(reach, default=0) * _DAYS_A_ROW) + _SPARE)
+        start = day - timedelta(days=int(max(reach, default=0) * DAYS_A_SESSION) + _SPARE)
     masked = {key: OPERATORS["mask"](node, Field("close")) for key, node in nodes.items()}
     fields = sorted({name for node in masked.values() for name in fields_of(node)})
     panel = load_fields(data, fields, start=start, end=day).panel

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from quantflux.core.calendar import DAYS_A_SESSION
 from quantflux.core.errors import InvalidRequest, NotFound
 from quantflux.core.gaps import carried_forward
 from quantflux.core.panel import Panel
@@ -19,7 +20,6 @@ from quantflux.portfolio.rebalance import Barriers
 from quantflux.portfolio.risk.inputs import daily_returns
 from quantflux.rules import price_limits
 
-_DAYS_A_ROW = 1.6  # calendar days for a trading day, holidays included
 _BEFORE = 130  # calendar days before the window: names must have had the time to be seasoned
 _NOISE = 0.005  # yuan
 
@@ -86,7 +86,7 @@ def load_market_day(
         near = f"first is {first}" if asked < first else f"last day before it with bars is {last}"
         raise NotFound(f"there are no bars on {asked}; the {near}")
     traded_days = window if amount_days is None else amount_days
-    start = asked - timedelta(days=int(max(window, traded_days) * _DAYS_A_ROW) + _BEFORE)
+    start = asked - timedelta(days=int(max(window, traded_days) * DAYS_A_SESSION) + _BEFORE)
     loaded = load_market(data, start, asked)
     raw = loaded.raw
     last = raw.times[-1].astype("datetime64[D]").item()

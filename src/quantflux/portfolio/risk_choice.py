@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from quantflux.core.calendar import DAYS_A_SESSION
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.engine import FactorEngine
 from quantflux.portfolio.market_day import MarketDay
@@ -21,8 +22,6 @@ from quantflux.portfolio.risk import (
     shrunk_risk,
     statistical_risk,
 )
-
-_DAYS_A_ROW = 1.6  # calendar days for a trading day, holidays included
 
 
 class RiskChoice(Protocol):
@@ -84,7 +83,7 @@ def _of_factors(data: DataAccessLayer, factors: FactorEngine, terms: Risk, marke
     from quantflux.portfolio.risk.factor_model import FactorModel  # noqa: PLC0415
     from quantflux.portfolio.risk.inputs import load_risk_inputs  # noqa: PLC0415
 
-    start = market.day - timedelta(days=int(terms.window * _DAYS_A_ROW))
+    start = market.day - timedelta(days=int(terms.window * DAYS_A_SESSION))
     inputs = load_risk_inputs(data, factors, start=start, end=market.day)
     model = FactorModel.fit(inputs).at(market.day)
     return _Fitted(model, np.isin(market.symbols, model.symbols))

@@ -30,6 +30,7 @@ from quantflux.backtest.runs.run_file import (
     Universe,
 )
 from quantflux.backtest.runs.scores import standardised
+from quantflux.core.calendar import DAYS_A_SESSION
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.access import DataAccessLayer
 from quantflux.factors.formula import Formula, formula
@@ -40,7 +41,6 @@ _FIELDS = "policy.fields."
 _PRICES = "policy.weighting"
 """The key under which the closes are kept that an optimiser looks at."""
 
-_DAYS_A_ROW = 1.6  # calendar days for a trading day, holidays included
 _SPARE = 40  # calendar days
 _YEAR = (
     365  # warm-ups longer than the usual one are whole years, so that runs of similar windows share an arena
@@ -233,7 +233,7 @@ def _span(run: RunFile) -> Span:
     warm_up = WARM_UP
     if run.policy.kind == "ranked" and _is_optimised(run):
         window = (run.policy.optimiser or Optimiser()).window
-        days = int(window * _DAYS_A_ROW) + _SPARE
+        days = int(window * DAYS_A_SESSION) + _SPARE
         if days > warm_up.days:
             warm_up = timedelta(days=-(-days // _YEAR) * _YEAR)
     return run.start, run.end, warm_up
