@@ -187,6 +187,7 @@ def test_an_example_is_written_once(portfolio: Command, tmp_path: Path) -> None:
         (("rebalance", "plan.toml", "--holdings", "none.csv"), "none.csv: there is no such file"),
         (("optimise", "plan.toml", "--date", "2024-03-30"), "the last day before it with bars is 2024-03-29"),
         (("optimise", "plan.toml", "--date", "soon"), "--date"),
+        (("rebalance", "plan.toml", "--cash", "inf"), "--cash: found inf; valid is yuan from 0"),
     ],
 )
 def test_what_is_refused(portfolio: Command, arguments: tuple[str, ...], said: str) -> None:

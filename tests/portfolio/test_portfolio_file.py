@@ -49,6 +49,11 @@ def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
     assert one.day == date(2024, 3, 29) and one.universe.symbols == ("000001.SZ",)
 
 
+@pytest.mark.parametrize("day", ["2024-03-29", '"2024-03-29"'])
+def test_a_day_may_stand_in_quotation_marks(day: str) -> None:
+    assert told(f"capital = 1\ndate = {day}").day == date(2024, 3, 29)
+
+
 def test_a_plain_sum_is_invested_exactly_and_a_plain_weight_is_the_most() -> None:
     found = told("capital = 1\n[constraints]\ninvested = 0.99\nweights = 0.1").constraints
 
@@ -81,6 +86,7 @@ def test_a_file_without_a_name_is_called_as_it_is_called() -> None:
             'capital = 1\n[[views]]\nsymbol = "600519.SH"\nexpected_return = 0.1',
             "views are used by the method black_",
         ),
+        ('capital = 1\ndate = "soon"', 'date: found "soon"; valid is a day'),
         ("capital = 1\nuniverse = []", 'found an empty list; valid is "all"'),
         ("capital = 1\n[constraints]\nweights = {least = -0.1}", "least is -0.1; valid is from 0 to 1"),
         ("capital = 1\n[constraints]\ninvested = 1.5", "least is 1.5; valid is from 0 to 1"),

@@ -54,8 +54,7 @@ def best_of_all(
     return float(found)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("most", [2, 4])
+@pytest.mark.parametrize(("seed", "most"), [(1, 2), (2, 4)])
 def test_few_names_are_nearly_the_best_few(seed: int, most: int) -> None:
     problem = market(10, seed=seed, constraints=(MaxNames(most),))
     assert problem.risk is not None and problem.expected_returns is not None

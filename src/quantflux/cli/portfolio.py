@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -176,6 +177,8 @@ def _told(file: Path, holdings: Path | None, cash: float | None, day: str | None
         told = told.model_copy(update={"day": None if when is None else day_of(when)})
     if holdings is None and cash is None:
         return told
+    if cash is not None and not math.isfinite(cash):
+        raise InvalidRequest(f"--cash: found {cash}; valid is yuan from 0")
     before = told.holdings or Held()
     path = before.file if holdings is None else str(holdings.absolute())
     held = Held(file=path, cash=before.cash if cash is None else cash)

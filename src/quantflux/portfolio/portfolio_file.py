@@ -6,6 +6,7 @@ comes out of it for an optimiser is per day.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -60,6 +61,14 @@ def _ingredient(value: Any) -> Any:
 
 def _score(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _day(value: Any) -> Any:
+    """Take a day in quotation marks for the day."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    return value
 
 
 def _is_number(value: Any) -> bool:
@@ -365,7 +374,7 @@ class PortfolioFile(Section):
     """
 
     name: str = ""
-    day: Annotated[date | None, Field(alias="date")] = None
+    day: Annotated[date | None, Field(alias="date"), BeforeValidator(_day)] = None
     capital: Positive | None = None
     method: Method = "mean_variance"
     parameters: dict[str, Any] = Field(default_factory=dict)

@@ -134,7 +134,7 @@ def test_taking_out_errors_without_limit_is_subtraction_and_never_leaves_too_lit
 
 
 def test_the_adjustment_undoes_the_optimism_of_the_smallest_eigenvectors() -> None:
-    days, factors, trials = 60, 20, 60
+    days, factors, trials = 60, 20, 40
     _, truth = correlated(2, factors, seed=3)
     half = np.linalg.cholesky(truth)
     rng = np.random.default_rng(4)
@@ -144,7 +144,7 @@ def test_the_adjustment_undoes_the_optimism_of_the_smallest_eigenvectors() -> No
         sample = returns.T @ returns / days
         values, vectors = np.linalg.eigh(sample)
         true = np.einsum("ik,ij,jk->k", vectors, truth, vectors)
-        adjusted = eigenfactor_adjusted(sample, quick=days, slow=days, simulations=60, scale=1.0)
+        adjusted = eigenfactor_adjusted(sample, quick=days, slow=days, simulations=40, scale=1.0)
         before += np.sqrt(true / values) / trials
         after += np.sqrt(true / np.einsum("ik,ij,jk->k", vectors, adjusted, vectors)) / trials
 
