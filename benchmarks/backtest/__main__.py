@@ -26,11 +26,7 @@ RIVALS = {"vectorbt": "vectorbt", "backtrader": "backtrader", "bt": "bt", "qlib"
 
 SCENES = {
     "small": ((30, 300, 5, tuple(RIVALS)),),
-    "standard": (
-        (100, 2430, 10, tuple(RIVALS)),
-        (500, 2430, 50, tuple(RIVALS)),
-        (5000, 2430, 100, ("vectorbt",)),
-    ),
+    "standard": ((100, 2430, 10, tuple(RIVALS)), (5000, 2430, 100, ("vectorbt",))),
 }
 """Companies, days, names held, and who follows; the others would take hours over 5,000 names."""
 

@@ -23,6 +23,7 @@ from benchmarks.rivals.rival import ROOT
 from benchmarks.scene import LAST_DAY, SEED
 from quantflux.backtest.arena import load_arena
 from quantflux.backtest.policies.ranked import TopRanked
+from quantflux.backtest.run import Run
 from quantflux.backtest.runs.files import run_of_values
 from quantflux.backtest.simulator import simulate
 from quantflux.config import Settings
@@ -43,7 +44,8 @@ def measure_full_market(size: MarketSize, work: Path, report: RivalReport, say: 
         platform.store.write(CORPORATE_ACTIONS, market.corporate_actions())
         platform.data.panel(["close"])
     runs = [_child(work) for _ in range(4)][1:]
-    sweep = _sweep(work, say)
+    sweep = _child(work, "sweep")["sweep"]
+    say(f"sweep of 200 sets: {sweep[0]:.1f} s")
     parts = {
         "open": "opening the market: bars from the panels, limits, events",
         "simulate": f"the days: the best {HELD} names at every close, traded at the next open",
@@ -55,7 +57,7 @@ def measure_full_market(size: MarketSize, work: Path, report: RivalReport, say: 
         peak = max(run["peak"] for run in runs) if part == "all" else 0
         rows.append(Measured(f"{OURS}, {label}", 1, seconds, worked, peak, len(runs)))
         say(f"{label}: {seconds:.2f} s")
-    rows.append(sweep)
+    rows.append(Measured(f"{OURS}, a sweep of 200 parameter sets", 2, sweep[0], sweep[1], 0, 1))
     shape = {"symbols": runs[0]["symbols"], "days": runs[0]["days"], "orders": runs[0]["orders"]}
     note = (
         "Limits by board and status, suspensions, T+1, lots, a tenth of the volume, slippage, dated fees, dividends "
@@ -65,7 +67,46 @@ def measure_full_market(size: MarketSize, work: Path, report: RivalReport, say: 
     report.tables.append(Table("A backtest under all rules", shape, rows, {}, note, compared=False))
 
 
-def _sweep(folder: Path, say: Say) -> Measured:
+def _child(folder: Path, task: str = "run") -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.backtest.full_market", str(folder), task],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, list[float]]:
+    begun, processors = time.perf_counter(), worked_seconds()
+    made = work()
+    return made, [time.perf_counter() - begun, worked_seconds() - processors]
+
+
+def _run(platform: Platform) -> dict[str, Any]:
+    """Measure one backtest."""
+    reset_peak()
+    arena, opened = _timed(lambda: load_arena(platform.data))
+    close = np.asarray(arena.venue.close)
+
+    def run() -> Run:
+        score = np.full(close.shape, np.nan)
+        np.divide(close[:-20], close[20:], out=score[20:])
+        score[~(arena.traded & arena.seasoned)] = np.nan
+        return simulate(arena.venue, TopRanked(score, np.arange(20, len(close)), top=HELD))
+
+    made, simulated = _timed(run)
+    return {
+        "open": opened,
+        "simulate": simulated,
+        "all": [a + b for a, b in zip(opened, simulated, strict=True)],
+        "peak": peak_memory(),
+        "symbols": close.shape[1],
+        "days": close.shape[0],
+        "orders": len(made.log),
+    }
+
+
+def _sweep(platform: Platform) -> dict[str, Any]:
     """Try 200 parameter sets; raise unless all of them ran."""
     values = {
         "name": "sweep",
@@ -77,55 +118,19 @@ def _sweep(folder: Path, say: Say) -> Measured:
             "schedule": ["daily", "weekly"],
         },
     }
-    with Platform.open(Settings(data_dir=folder)) as platform:
-        found, (seconds, worked) = _timed(
-            lambda: platform.backtests.sweep(run_of_values(values, "the sweep"), processes=2)
-        )
+    run = run_of_values(values, "the sweep")
+    found, taken = _timed(lambda: platform.backtests.sweep(run, processes=2))
     done = sum(each.measured is not None for each in found.results)
     if done != 200:
         raise RuntimeError(f"{done} of 200 sets ran")
-    say(f"sweep of 200 sets: {seconds:.1f} s")
-    return Measured(f"{OURS}, a sweep of 200 parameter sets", 2, seconds, worked, 0, 1)
-
-
-def _child(folder: Path) -> dict[str, list[float]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.backtest.full_market", str(folder)],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    answer: dict[str, list[float]] = json.loads(done.stdout)
-    return answer
-
-
-def _timed(work: Callable[[], Any]) -> tuple[Any, list[float]]:
-    begun, processors = time.perf_counter(), worked_seconds()
-    made = work()
-    return made, [time.perf_counter() - begun, worked_seconds() - processors]
+    return {"sweep": taken}
 
 
 def main() -> None:
-    """Measure one backtest."""
-    with Platform.open(Settings(data_dir=Path(sys.argv[1]))) as platform:
-        reset_peak()
-        arena, opened = _timed(lambda: load_arena(platform.data))
-        close = np.asarray(arena.venue.close)
-
-        def run() -> object:
-            score = np.full(close.shape, np.nan)
-            np.divide(close[:-20], close[20:], out=score[20:])
-            score[~(arena.traded & arena.seasoned)] = np.nan
-            return simulate(arena.venue, TopRanked(score, np.arange(20, len(close)), top=HELD))
-
-        made, simulated = _timed(run)
-    peak = peak_memory()
-    print(
-        json.dumps(
-            {
-                "open": opened, "simulate": simulated, "all": [a + b for a, b in zip(opened, simulated, strict=True)],
-                "peak": peak, "symbols": close.shape[1], "days": close.shape[0], "orders": len(made.log),
-            }
-        )
-    )  # fmt: skip
+    """Measure one backtest, or a sweep."""
+    folder, task = sys.argv[1:]
+    with Platform.open(Settings(data_dir=Path(folder))) as platform:
+        print(json.dumps(_run(platform) if task == "run" else _sweep(platform)))
 
 
 if __name__ == "__main__":
