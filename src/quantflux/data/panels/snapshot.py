@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +19,8 @@ from quantflux.data.sessions import Floats
 
 Days = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
+
+_LARGE = 1_000_000  # cells: a copy of some milliseconds, which threads are worth
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,26 @@ class Snapshot:
         days = [segment.days[rows] for segment, rows in cuts]
         axis = np.concatenate(days) if days else np.empty(0, dtype=np.int32)
         values = {name: np.empty(self.layout.shape(len(axis), len(wanted))) for name in names}
-        position = 0
-        for segment, rows in cuts:
-            target = slice(position, position + rows.stop - rows.start)
-            _copy(segment, rows, wanted, target, values)
-            position = target.stop
+        ends = np.cumsum([len(part) for part in days], dtype=np.int64).tolist()
+        targets = [slice(end - len(part), end) for part, end in zip(days, ends, strict=True)]
+
+        def copy(place: int) -> None:
+            segment, rows = cuts[place]
+            _copy(segment, rows, wanted, targets[place], values)
+
+        _each(copy, len(cuts), sum(into.size for into in values.values()))
         return Block(axis, wanted, values, self.layout.presence)
+
+
+def _each(work: Callable[[int], None], count: int, cells: int) -> None:
+    """Do the parts of a copy, side by side if it is large: most of its time goes into fresh memory and old pages."""
+    if cells < _LARGE or count < 2:
+        for place in range(count):
+            work(place)
+        return
+    with ThreadPoolExecutor(min(count, len(os.sched_getaffinity(0)))) as pool:
+        for _ in pool.map(work, range(count)):
+            pass
 
 
 def _copy(
