@@ -16,6 +16,7 @@ from quantflux.backtest.venue import Venue
 from quantflux.core.corporate_actions import CorporateActions
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.panel import Panel
+from quantflux.data.ex_rights import Growth
 from quantflux.rules.limits import price_limits
 from tests.backtest.markets import venue as synthetic
 from tests.factors.markets import days, random_panel, symbols
@@ -47,10 +48,9 @@ def test_what_actions_tell_is_credited_and_the_rest_of_the_factor_is_growth() ->
 
 
 def test_events_of_some_days_and_names_keep_their_places() -> None:
-    growth = np.ones((4, 3))
-    growth[1, 0], growth[2, 2], growth[3, 1] = 1.1, 1.2, 1.3
+    growth = Growth(np.array([1, 2, 3]), np.array([0, 2, 1]), np.array([1.1, 1.2, 1.3]))
 
-    part = Events.of(CorporateActions.none(), growth).within(np.array([2, 3]), np.array([1, 2]))
+    part = Events.of((4, 3), CorporateActions.none(), growth).within(np.array([2, 3]), np.array([1, 2]))
 
     assert part.offsets.tolist() == [0, 1, 2]
     assert part.column.tolist() == [1, 0]

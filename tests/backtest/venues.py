@@ -11,6 +11,7 @@ from quantflux.backtest.events import Events
 from quantflux.backtest.execution import Execution, Fill, Rule
 from quantflux.backtest.venue import Venue
 from quantflux.core.corporate_actions import CorporateActions
+from quantflux.data.ex_rights import Growth
 from quantflux.rules import Commission, FeeRates, LotRule
 from quantflux.rules.lots import lots_of
 from tests.factors.markets import days
@@ -81,7 +82,7 @@ def events_of(total: int, names: int, *entries: tuple[int, int, float, float]) -
     """Events from (day, column, cash, new shares a share)."""
     row, column, cash, shares = (np.array(part) for part in zip(*sorted(entries), strict=True))
     zero = np.zeros(len(row))
-    return Events.of(CorporateActions(row, column, cash, shares, zero, zero), np.ones((total, names)))
+    return Events.of((total, names), CorporateActions(row, column, cash, shares, zero, zero), Growth.none())
 
 
 def random_venue(seed: int, *, minutes: bool = False) -> Venue:
@@ -148,8 +149,9 @@ def _random_events(rng: np.random.Generator, total: int, names: int) -> Events:
     cash = np.where(rng.random(len(row)) < 0.7, np.round(rng.uniform(0, 0.8, len(row)), 2), 0.0)
     shares = np.where(rng.random(len(row)) < 0.4, np.round(rng.uniform(0, 1, len(row)), 1), 0.0)
     zero = np.zeros(len(row))
-    growth = np.where(rng.random((total, names)) < 0.02, 1.07, 1.0)
-    return Events.of(CorporateActions(row, column, cash, shares, zero, zero), growth)
+    cells = np.nonzero(rng.random((total, names)) < 0.02)
+    growth = Growth(*cells, np.full(len(cells[0]), 1.07))
+    return Events.of((total, names), CorporateActions(row, column, cash, shares, zero, zero), growth)
 
 
 def random_decisions(seed: int, venue: Venue) -> Decisions:

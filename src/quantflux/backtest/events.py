@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from quantflux.core.corporate_actions import CorporateActions
+from quantflux.data.ex_rights import Growth
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,24 +32,25 @@ class Events:
     growth: np.ndarray
 
     @classmethod
-    def of(cls, actions: CorporateActions, growth: np.ndarray) -> Self:
-        """Return the events of known actions, and of the dense growth beside them of shape (D, N).
+    def of(cls, shape: tuple[int, int], actions: CorporateActions, growth: Growth) -> Self:
+        """Return the events of known actions, and of the growth beside them, on so many days and names.
 
         Examples
         --------
-        >>> growth = np.array([[1.0, 1.0], [1.0, 1.25]])
-        >>> events = Events.of(CorporateActions.none(), growth)
+        >>> growth = Growth(np.array([1]), np.array([0]), np.array([1.25]))
+        >>> events = Events.of((2, 1), CorporateActions.none(), growth)
         >>> events.offsets.tolist(), events.column.tolist(), events.growth.tolist()
-        ([0, 0, 1], [1], [1.25])
+        ([0, 0, 1], [0], [1.25])
         """
-        width = growth.shape[1]
-        row, column = np.nonzero(growth != 1.0)
-        cells = np.union1d(row * width + column, actions.row * width + actions.column)
-        cash, grown = np.zeros(len(cells)), growth.reshape(-1)[cells].astype(np.float64)
-        known = np.searchsorted(cells, actions.row * width + actions.column)
+        days, width = shape
+        at_actions, at_growth = (each.row * width + each.column for each in (actions, growth))
+        cells = np.union1d(at_growth, at_actions)
+        cash, shares = np.zeros(len(cells)), np.ones(len(cells))
+        shares[np.searchsorted(cells, at_growth)] = growth.shares
+        known = np.searchsorted(cells, at_actions)
         cash[known] = actions.cash
-        grown[known] *= 1 + actions.shares
-        return cls._by_day(len(growth), cells // width, cells % width, cash, grown)
+        shares[known] *= 1 + actions.shares
+        return cls._by_day(days, cells // width, cells % width, cash, shares)
 
     @classmethod
     def none(cls, days: int) -> Self:

@@ -131,7 +131,7 @@ class Venue:
             amount=_fixed(bars["amount"]) if "amount" in bars and are_raw(bars) else None,
             limit_up=_fixed(limits.up),
             limit_down=_fixed(limits.down),
-            events=Events.of(grown.actions, grown.growth),
+            events=Events.of(bars.shape, grown.actions, grown.growth),
             first_row=_fixed(first),
             last_row=_fixed(last_rows(bars.times, last, delisted)),
             lots=lots_of(symbols),
