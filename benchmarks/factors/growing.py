@@ -34,16 +34,19 @@ def measure_growth(bench: Bench) -> None:
     path = bench.write_expressions("growth", expressions)
     parts = [(symbols // 4, days), (symbols // 2, days), (symbols, days), (symbols, days // 2)]
     rows = []
-    for threads in (1, 2):
-        for part in parts:
-            cut = ("--overwrite", "--symbols", part[0], "--days", part[1])
-            ours = bench.ours(path, threads, "float32", *cut)
+    for part in parts:
+        cut = ("--overwrite", "--symbols", part[0], "--days", part[1])
+        both = [bench.ours(path, threads, "float32", *cut) for threads in (1, 2)]
+        for ours in both:
             ours.label += f", {part[0]:,} symbols, {part[1]:,} days"
-            with ours:  # one at a time: eight of them would want more memory than many machines have
-                rows += measure_in_turn([ours], bench.say)
+        with (
+            both[0],
+            both[1],
+        ):  # one part at a time: eight rivals would want more memory than many machines have
+            rows += measure_in_turn(both, bench.say, calls=9)
     note = (
-        "Answers are written over the last ones, so that no fresh memory is asked for. The column before the last says "
-        "how many times as long as the first row of as many threads."
+        "Answers are written over the last ones, so that no fresh memory is asked for; one thread and two take turns. "
+        "The column before the last says how many times as long as the first row of as many threads."
     )
     bench.add(Table("Alpha158 on parts of the market", bench.size(len(expressions)), rows, {}, note))
 

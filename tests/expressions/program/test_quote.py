@@ -61,8 +61,13 @@ def test_less_memory_means_smaller_pieces_and_no_bound_the_largest() -> None:
 
 def test_pieces_are_no_larger_than_the_data() -> None:
     assert quote(LARGE, 3, 10, threads=1).shape == Cut(3, 10, 1)
-    assert quote(LARGE, 300, 10, threads=4).shape == Cut(256, 3, 4)
+    assert quote(LARGE, 300, 10, threads=4).shape == Cut(300, 3, 4)
     assert quote(LARGE, 0, 0, threads=2).shape == Cut(1, 1, 2)
+
+
+def test_of_few_symbols_more_rows_are_taken_at_once() -> None:
+    assert quote(LARGE, 5_000, 200, threads=2).shape == Cut(655, 100, 2)
+    assert quote(LARGE, 5_000, 10, threads=1).shape == Cut(1024, 10, 1)
 
 
 def test_what_is_held_besides_counts() -> None:

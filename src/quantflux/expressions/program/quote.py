@@ -15,6 +15,7 @@ from quantflux.expressions.program.run import Shape
 
 _CHUNKS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _BLOCKS = (256, 128, 64, 32, 16)
+_MOST_ROWS = 1024
 _CELL = 8
 _OBJECT = 136
 """Bytes that an array takes beside its cells: it counts where blocks are narrow, and so many."""
@@ -119,5 +120,8 @@ def _shapes(threads: int, rows: int, symbols: int) -> Iterator[Shape]:
     """Yield cuts from the fastest to the smallest."""
     # Blocks no wider than gives every thread one; the last halves of a chunk's work cost little then.
     widest = max(-(-symbols // threads), 1)
+    tallest = max(rows, 1)
+    if widest < _BLOCKS[0]:  # as many cells, so that an instruction is worth its call
+        yield Shape(min(_CHUNKS[0] * _BLOCKS[0] // widest, _MOST_ROWS, tallest), widest, threads)
     for chunk, block in product(_CHUNKS, _BLOCKS):
-        yield Shape(min(chunk, max(rows, 1)), min(block, widest), threads)
+        yield Shape(min(chunk, tallest), min(block, widest), threads)
