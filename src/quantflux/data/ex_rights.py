@@ -18,8 +18,8 @@ new shares has that part of the growth already; for the rest it must still let h
 4. An event that should be seen where the factor does not move at all is left out: the factor decides, as it does in
    every adjusted price. So an ex-date that is wrong by a day cannot pay a holder twice.
 
-Rows are walked one after the other with a few numbers a symbol in hand, and only cells where something happens are
-kept: a market of 5,000 names over ten years has some ten thousand of them.
+Factors are gone through some rows at a time, and only cells where something happens are kept: a market of 5,000 names
+over ten years has some ten thousand of them.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from typing import Self
 import numpy as np
 
 from quantflux.core.corporate_actions import CorporateActions
+from quantflux.core.gaps import carried_forward
 from quantflux.core.panel import Panel
 
 _HALF_CENT = 0.005 + 1e-9
 _FACTOR_DECIMALS = 0.001  # two factors of three decimals, each off by half of the last
 _MOST_OWN_SHARES = 0.1  # Company Law, article 162
+_CELLS = 500_000  # gone through at a time
 _SAME = 1e-6  # relative: factors that differ by less are one factor, written twice
 
 
@@ -133,82 +135,76 @@ def share_growth(bars: Panel, actions: CorporateActions, *, rights_taken_up: boo
     >>> unknown.row.tolist(), unknown.shares.round(3).tolist()
     ([1], [1.351])
     """
-    placed = actions.on_traded_rows(~np.isnan(bars["close"]))
-    moves, events = _walked(bars, placed)
-    step = np.where(np.abs(events.step - 1) > _SAME, events.step, 1.0)
-    judged = _judged(placed, events.close, step, events.factor, ~np.isnan(events.step))
-    left_over = judged.left_over * judged.rights if rights_taken_up else judged.left_over
+    close = bars["close"]
+    placed = actions.on_traded_rows(~np.isnan(close))
+    steps = _Steps.of(bars, placed)
 
     width = bars.shape[1]
-    moved, known = moves.row * width + moves.column, placed.row * width + placed.column
-    alone = ~np.isin(moved, known)
-    cells = np.concatenate([moved[alone], known])
-    growth = np.concatenate([moves.step[alone], left_over])
-    explained = np.concatenate([np.ones(int(alone.sum())), judged.explained])
-    steps = np.concatenate([moves.step[alone], events.step])
-    # Of events: what does not agree, where the factor moved or should have.
-    named = np.concatenate(
-        [np.ones(int(alone.sum()), dtype=bool), ~judged.agrees & ((step != 1.0) | ~judged.unshown)]
+    moved, of_event = steps.row * width + steps.column, placed.row * width + placed.column
+    cells = np.union1d(moved, of_event)
+    step, explained = np.ones((2, len(cells)))
+    step[np.searchsorted(cells, moved)] = steps.moved
+    at = np.searchsorted(cells, of_event)
+    judged = _judged(
+        placed,
+        _before(close, (placed.row, placed.column)),
+        step[at],
+        steps.before,
+        ~np.isnan(steps.at_events),
     )
-    order = np.argsort(cells)
-    grown, named = order[growth[order] != 1.0], order[named[order]]
+    growth, named = step.copy(), step != 1.0
+    growth[at] = judged.left_over * judged.rights if rights_taken_up else judged.left_over
+    explained[at] = judged.explained
+    named[at] = ~judged.agrees & (named[at] | ~judged.unshown)
+
+    row, column, grown = cells // width, cells % width, growth != 1.0
     return ShareGrowth(
         placed.where(~judged.unshown),
-        Growth(cells[grown] // width, cells[grown] % width, growth[grown]),
-        FactorSteps(cells[named] // width, cells[named] % width, steps[named], explained[named]),
+        Growth(row[grown], column[grown], growth[grown]),
+        FactorSteps(row[named], column[named], step[named], explained[named]),
         placed.where(judged.unshown),
     )
 
 
 @dataclass(frozen=True)
-class _Moves:
-    """Cells where the factor moved, shape (K,): by row, then column."""
+class _Steps:
+    """What the factor did.
+
+    Attributes
+    ----------
+    row, column, moved : arrays of shape (M,)
+        Cells where it moved, sorted, and what it was multiplied by.
+    before, at_events : float64, shape (K,)
+        At the cells of events: the last factor before, and what it was multiplied by; NaN where not known.
+    """
 
     row: np.ndarray
     column: np.ndarray
-    step: np.ndarray
+    moved: np.ndarray
+    before: np.ndarray
+    at_events: np.ndarray
 
-
-@dataclass(frozen=True)
-class _AtEvents:
-    """What was found at the cells of events, shape (K,): the last close and factor before, and the factor's step.
-
-    NaN where one is not known.
-    """
-
-    close: np.ndarray
-    factor: np.ndarray
-    step: np.ndarray
-
-
-def _walked(bars: Panel, events: CorporateActions) -> tuple[_Moves, _AtEvents]:
-    """Carry close and factor from row to row; keep where the factor moved, and what there was at events."""
-    close = np.full(bars.shape[1], np.nan)
-    factor = close.copy()
-    factors = bars["adj_factor"] if "adj_factor" in bars else [factor] * len(bars)
-    columns, steps, counts = [], [], []
-    at_events = np.full((3, len(events)), np.nan)
-    offsets = events.offsets(len(bars)).tolist()
-    for row, (closes, latest) in enumerate(zip(bars["close"], factors, strict=True)):
-        step = np.where(np.isnan(latest), factor, latest)
-        np.divide(step, factor, out=step)
-        moved = np.flatnonzero(np.abs(step - 1) > _SAME)  # false where the step is not known
-        columns.append(moved)
-        steps.append(step[moved])
-        counts.append(len(moved))
-        here = slice(offsets[row], offsets[row + 1])
-        column = events.column[here]
-        at_events[:, here] = close[column], factor[column], step[column]
-        np.copyto(factor, latest, where=~np.isnan(latest))
-        np.copyto(close, closes, where=~np.isnan(closes))
-    moves = _Moves(
-        np.repeat(np.arange(len(bars)), counts), _joined(columns, np.int64), _joined(steps, np.float64)
-    )
-    return moves, _AtEvents(*at_events)
-
-
-def _joined(parts: list[np.ndarray], kind: type) -> np.ndarray:
-    return np.concatenate([np.zeros(0, kind), *parts])
+    @classmethod
+    def of(cls, bars: Panel, events: CorporateActions) -> _Steps:
+        """Carry the factor over gaps, some rows at a time, and keep what happens."""
+        before, at_events = np.full((2, len(events)), np.nan)
+        moves = [np.zeros((2, 0), np.int64)]
+        steps = [np.zeros(0)]
+        if "adj_factor" in bars:
+            last = np.full((1, bars.shape[1]), np.nan)
+            height = max(_CELLS // max(bars.shape[1], 1), 1)
+            for first in range(0, len(bars), height):
+                factor = carried_forward(np.concatenate([last, bars["adj_factor"][first : first + height]]))
+                step = factor[1:] / factor[:-1]
+                moved = np.nonzero(np.abs(step - 1) > _SAME)  # false where the step is not known
+                moves.append(np.array([moved[0] + first, moved[1]]))
+                steps.append(step[moved])
+                here = slice(*np.searchsorted(events.row, (first, first + height)))
+                cells = (events.row[here] - first, events.column[here])
+                before[here], at_events[here] = factor[cells], step[cells]
+                last = factor[-1:]
+        row, column = np.concatenate(moves, axis=1)
+        return cls(row, column, np.concatenate(steps), before, at_events)
 
 
 @dataclass(frozen=True)
@@ -248,3 +244,14 @@ def _reference(actions: CorporateActions, close: np.ndarray, part: float) -> np.
     offered = actions.rights_shares
     value = close - part * actions.cash + offered * actions.rights_price
     return np.asarray(value / (1 + part * actions.shares + offered))
+
+
+def _before(values: np.ndarray, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return the last known value before each of these cells; NaN where there is none."""
+    row, column = at
+    found = np.where(row > 0, values[row - 1, column], np.nan)
+    gaps = np.flatnonzero(np.isnan(found) & (row > 0))
+    if len(gaps):
+        wanted, where = np.unique(column[gaps], return_inverse=True)
+        found[gaps] = carried_forward(values[:, wanted])[row[gaps] - 1, where]
+    return found
