@@ -1,0 +1,1 @@
+"""Models that learn from factors: data sets, splits, estimators, registry, evaluation, monitoring."""
