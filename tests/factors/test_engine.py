@@ -24,6 +24,7 @@ from quantflux.data.access import DataAccessLayer
 from quantflux.data.contract import MarketStore, Query
 from quantflux.data.schema import DAILY, FACTOR_VALUES
 from quantflux.data.stores import open_store
+from quantflux.expressions.nodes import OPERATORS, Field
 from quantflux.factors import engine as engine_module
 from quantflux.factors.engine import FactorEngine
 from quantflux.factors.registry import FactorRegistry
@@ -274,6 +275,18 @@ def test_a_quote_and_an_explanation_compute_nothing(engine: FactorEngine, tmp_pa
     assert engine.explain(WHOLE).reason == "nothing was stored yet"
     assert engine.stored() == []
     assert not (tmp_path / "values").exists()
+
+
+def test_values_of_expressions_without_a_name(engine: FactorEngine) -> None:
+    known = engine.expressions(["fall", "same"])
+
+    found = engine.stored_values(known)
+
+    assert found.panel(found.rows()).equals(engine.compute(["fall", "same"]))
+    assert len(engine.stored()) == 1
+    ahead = {"tomorrow": OPERATORS["lead"](Field("close"), 1)}
+    with pytest.raises(InvalidRequest, match="lead"):
+        engine.stored_values(ahead)
 
 
 # In the store

@@ -255,6 +255,25 @@ class FactorEngine:
             raise NotFound(f"the data allow no factor of {', '.join(factors)}: {next(iter(lacks.values()))}")
         return {f.id: OPERATORS["mask"](f.node, traded) for f in kept}
 
+    def stored_values(self, expressions: Mapping[str, Node], *, hooks: Hooks | None = None) -> StoredValues:
+        """Return the values of expressions that need no name in the registry, brought up to date first.
+
+        They are computed as they are: where a symbol did not trade, too, unless they say otherwise.
+
+        Parameters
+        ----------
+        expressions : mapping of str to Node
+            What is stored for the same ones under the same names is used again.
+
+        Raises
+        ------
+        NotFound
+            If there are no bars, or a field has no data.
+        InvalidRequest
+            If an expression looks ahead, or the memory does not suffice.
+        """
+        return self._keeper.values(expressions, max_memory=self._max_memory, hooks=hooks)
+
     def left_out(self, factors: Sequence[str]) -> dict[str, str]:
         """Return which factors of the libraries named read datasets that hold no rows here, and what they lack.
 
@@ -277,7 +296,7 @@ class FactorEngine:
         return lacks
 
     def _values(self, factors: Sequence[str], hooks: Hooks | None = None) -> StoredValues:
-        return self._keeper.values(self.expressions(factors), max_memory=self._max_memory, hooks=hooks)
+        return self.stored_values(self.expressions(factors), hooks=hooks)
 
     def _check_fits(self, stored: StoredValues, rows: slice, symbols: int) -> None:
         """Refuse an answer that is larger than the memory that is left."""

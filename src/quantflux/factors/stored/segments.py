@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
+from mmap import ACCESS_READ, MADV_DONTNEED, PAGESIZE, mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from quantflux.core.errors import StoreCorrupt, UnknownSymbol
+from quantflux.core.errors import InvalidRequest, StoreCorrupt, UnknownSymbol
 from quantflux.core.panel import Panel
 from quantflux.data.schema import DAILY
-from quantflux.factors.stored.folder import ITEM, Meta, SetFolder
+from quantflux.expressions.kernels.contract import jit
+from quantflux.factors.stored.folder import ITEM, Meta, SegmentEntry, SetFolder
+
+_STRETCH = 32_000_000  # bytes of a file that gathering cells holds in memory at once
+_TILE = 16  # factors that are copied together: float32 of a cache line
 
 
 class SegmentWriter:
@@ -106,20 +111,19 @@ class StoredValues:
     days : datetime64[D] array of shape (T,)
     symbols : tuple of str
         Sorted.
+    versions : mapping of str to int
+        The version of each dataset that the values reflect.
     """
 
     def __init__(self, folder: SetFolder, meta: Meta) -> None:
         self.names = meta.names
+        self.versions: Mapping[str, int] = {name: version for name, (_, version) in meta.versions.items()}
         self.days = np.array(meta.days, dtype=np.int64).astype("datetime64[D]")
         self.symbols = tuple(sorted(meta.symbols))
         self._column = {symbol: column for column, symbol in enumerate(meta.symbols)}
-        self._pieces: list[np.ndarray] = []
-        for entry in meta.segments:
-            path, shape = folder.path / entry.name, (entry.rows, len(meta.names), entry.columns)
-            try:
-                self._pieces.append(np.memmap(path, dtype="<f4", mode="r", shape=shape))
-            except (ValueError, FileNotFoundError) as error:
-                raise StoreCorrupt(f"{path} does not hold {entry.rows} rows: {error}", str(path)) from error
+        self._places = np.array([self._column[symbol] for symbol in self.symbols], dtype=np.int64)
+        self._maps = [_mapped(folder.path / entry.name, entry, len(meta.names)) for entry in meta.segments]
+        self._pieces = [piece for _, piece in self._maps]
 
     def rows(self, start: date | None = None, end: date | None = None) -> slice:
         """Return the rows from `start` to `end`, both inclusive; None is open."""
@@ -167,3 +171,106 @@ class StoredValues:
                     array[low - rows.start : high - rows.start, known] = inside[:, factor, columns[known]]
             position += len(piece)
         return Panel(self.days[rows], list(axis), dict(zip(self.names, arrays, strict=True)))
+
+    def cells(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return every factor's value in some cells.
+
+        The file is read a stretch of rows at a time, and each is let go when its cells are copied, so that memory
+        does not grow with the file.
+
+        Parameters
+        ----------
+        rows : array of int, shape (K,)
+            Places in `days`, not decreasing.
+        columns : array of int, shape (K,)
+            Places in `symbols`.
+
+        Returns
+        -------
+        array of float32, shape (K, factors)
+            NaN where there is no value.
+
+        Raises
+        ------
+        InvalidRequest
+            If the places are not of the same cells, go down by row, or are none of the axes.
+        """
+        rows, columns = np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)
+        self._check_cells(rows, columns)
+        found = np.empty((len(rows), len(self.names)), dtype=np.float32)
+        places, position = self._places[columns], 0
+        for mapped, piece in self._maps:
+            for low, high in _stretches(piece):
+                first, last = np.searchsorted(rows, (position + low, position + high)).tolist()
+                if first < last:
+                    inside = slice(first, last)
+                    _take(piece[low:high], rows[inside] - (position + low), places[inside], found[inside])
+                    _let_go(mapped, low * piece.strides[0], high * piece.strides[0])
+            position += len(piece)
+        return found
+
+    def _check_cells(self, rows: np.ndarray, columns: np.ndarray) -> None:
+        if rows.ndim != 1 or rows.shape != columns.shape:
+            raise InvalidRequest(
+                f"cells need a row and a column each, were given arrays of shape {rows.shape} and {columns.shape}"
+            )
+        if not len(rows):
+            return
+        if (np.diff(rows) < 0).any():
+            raise InvalidRequest(
+                "cells must be sorted by row; one of them lies in a row before that of its neighbour"
+            )
+        for name, places, count in (("row", rows, len(self.days)), ("column", columns, len(self.symbols))):
+            low, high = int(places.min()), int(places.max())
+            if low < 0 or high >= count:
+                raise InvalidRequest(
+                    f"cells must have a {name} from 0 to {count - 1}, were from {low} to {high}"
+                )
+
+
+def _mapped(path: Path, entry: SegmentEntry, factors: int) -> tuple[mmap, np.ndarray]:
+    """Return a segment's file as it lies in memory, and its values, shape (rows, factors, columns)."""
+    shape = (entry.rows, factors, entry.columns)
+    try:
+        with path.open("rb") as file:
+            mapped = mmap(file.fileno(), entry.rows * factors * entry.columns * ITEM, access=ACCESS_READ)
+        return mapped, np.ndarray(shape, dtype="<f4", buffer=mapped)
+    except (ValueError, FileNotFoundError) as error:
+        raise StoreCorrupt(f"{path} does not hold {entry.rows} rows: {error}", str(path)) from error
+
+
+def _stretches(piece: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield runs of rows, each as many as may be in memory at once."""
+    step = max(_STRETCH // piece.strides[0], 1)
+    for low in range(0, len(piece), step):
+        yield low, min(low + step, len(piece))
+
+
+def _let_go(mapped: mmap, first: int, last: int) -> None:
+    """Give the pages of a stretch back. The file keeps them: whoever reads there again gets the same bytes."""
+    begin = first // PAGESIZE * PAGESIZE
+    mapped.madvise(MADV_DONTNEED, begin, last - begin)
+
+
+@jit
+def _take(block: np.ndarray, row: np.ndarray, column: np.ndarray, out: np.ndarray) -> None:
+    """Copy cells of a block of shape (rows, factors, columns) to `out` of shape (cells, factors).
+
+    Some factors at a time: what is read lies along a row of the file, what is written in one cache line.
+    """
+    cells, factors = out.shape
+    width = block.shape[2]
+    first = 0
+    while first < cells:
+        last = first
+        while last < cells and row[last] == row[first]:
+            last += 1
+        values = block[row[first]]
+        for low in range(0, factors, _TILE):
+            high = min(low + _TILE, factors)
+            for cell in range(first, last):
+                place = column[cell]
+                for factor in range(low, high):
+                    # A segment that was written before a symbol was listed may have no column for it.
+                    out[cell, factor] = values[factor, place] if place < width else np.nan
+        first = last
