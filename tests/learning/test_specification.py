@@ -106,6 +106,17 @@ class TestReading:
         members = [{"kind": "lightgbm"}, {"kind": "lightgbm"}, {"kind": "lightgbm", "seed": 3}]
         assert specification_of(values(kind="ensemble", seed=8, members=members)).member_seeds() == (8, 9, 3)
 
+    def test_a_learner_is_made_of_the_parameters_or_the_members(self) -> None:
+        assert specification_of(values(parameters={"a": 1})).model_parameters == {"a": 1}
+        spec = specification_of(values(kind="ensemble", seed=4, combine="mean", members=MEMBERS))
+        assert spec.model_parameters == {
+            "members": [
+                {"kind": "lightgbm", "parameters": {}, "seed": 4, "weight": 1.0},
+                {"kind": "forest", "parameters": {"max_depth": 5}, "seed": 5, "weight": 2.0},
+            ],
+            "combine": "mean",
+        }
+
     def test_changed_parameters_are_checked_and_the_first_stays(self) -> None:
         spec = specification_of(values(parameters={"num_leaves": 31, "max_depth": 5}))
         other = spec.with_parameters(num_leaves=63)

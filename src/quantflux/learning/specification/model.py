@@ -130,6 +130,17 @@ class ModelSpec(Choosy):
             for place, member in enumerate(self.members)
         )
 
+    @property
+    def model_parameters(self) -> dict[str, Any]:
+        """What a learner is made of beside kind, task and seed: the parameters, or an ensemble's members."""
+        if self.kind != "ensemble":
+            return dict(self.parameters)
+        members = [
+            {"kind": member.kind, "parameters": member.parameters, "seed": seed, "weight": member.weight}
+            for member, seed in zip(self.members, self.member_seeds(), strict=True)
+        ]
+        return {"members": members, "combine": self.combine}
+
     def with_parameters(self, **changed: Any) -> ModelSpec:
         """Return the same model with some parameters changed."""
         told = self.to_dict()
