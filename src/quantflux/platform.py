@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from quantflux.backtest.service import Backtester
     from quantflux.factors.engine import FactorEngine
     from quantflux.portfolio.service import PortfolioService
+    from quantflux.scoring.service import ScoringService
 
 
 class Platform:
@@ -96,7 +97,12 @@ class Platform:
         """
         self.settings = settings
         self.data = self._door(settings)
-        for built in ("factors", "backtests", "portfolios"):  # what is built next reads through the new door
+        for built in (
+            "factors",
+            "backtests",
+            "portfolios",
+            "scoring",
+        ):  # what is built next reads through the new door
             self.__dict__.pop(built, None)
 
     def _door(self, settings: Settings) -> DataAccessLayer:
@@ -145,6 +151,13 @@ class Platform:
         from quantflux.portfolio.service import PortfolioService  # noqa: PLC0415
 
         return PortfolioService(self.data, self.factors)
+
+    @cached_property
+    def scoring(self) -> ScoringService:
+        """Scores and screens over `data`; built when first asked for, as `factors` is."""
+        from quantflux.scoring.service import ScoringService  # noqa: PLC0415
+
+        return ScoringService(self.data, self.factors, self.calendar)
 
     def open_source(self, name: str) -> Source:
         """Open a data vendor by name; the caller closes it.

@@ -1,0 +1,241 @@
+"""The tables and files of `quantflux score`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from quantflux.cli.output import add_row, answers, counted, notes, table
+
+if TYPE_CHECKING:
+    from quantflux.scoring.analysis import NameAnalysis, SectorAnalysis
+    from quantflux.scoring.scores import DayScores
+    from quantflux.scoring.selection import Chosen
+    from quantflux.scoring.service import ScreenResult
+
+_MOST_PARTS = 6  # columns of contributions that fit beside the rest
+_LONGEST = 24  # characters of a factor's name as a heading
+
+
+def print_chosen(chosen: Chosen) -> None:
+    """Show what a score is made of, and the names chosen."""
+    scores = chosen.scores
+    _print_head(scores)
+    _print_weights(scores)
+    if not len(chosen.places):
+        answers.print("no name is left to choose")
+    else:
+        _print_names(scores, chosen.rows)
+    _print_left_out("compared", scores.comparison.left_out)
+    _print_left_out("chosen", chosen.left_out)
+    print_notes(scores.notes)
+
+
+def _print_head(scores: DayScores) -> None:
+    told, on = scores.request, scores.comparison
+    title = f"[bold cyan]{escape(told.name)}[/]  " if told.name else ""
+    answers.print(
+        f"{title}{scores.day}  {told.method}: {counted(int(scores.scored.sum()), 'name')} scored "
+        f"of {int(on.chosen[-1].sum()):,} compared",
+        soft_wrap=True,
+    )
+
+
+def _print_weights(scores: DayScores) -> None:
+    trailing = any(each.days is not None for each in scores.weights)
+    more = ("RankIC", "ICIR", "days") if trailing else ()
+    if scores.request.models is not None:
+        made = table("model", "weight", right=("weight",))
+        for each in scores.weights:
+            add_row(made, each.label, f"{each.weight:.3f}")
+    else:
+        made = table("factor", "better is", "weight", *more, right=("weight", *more))
+        for each in scores.weights:
+            cells = [each.label, "more" if each.orientation > 0 else "less", f"{each.weight:+.3f}"]
+            if trailing:
+                cells += [_number(each.rank_ic, "+.4f"), _number(each.icir, "+.2f"), str(each.days)]
+            add_row(made, *cells)
+    answers.print(made)
+    answers.print()
+
+
+def _print_names(scores: DayScores, rows: Sequence[Mapping[str, Any]]) -> None:
+    labels = [each.label for each in scores.weights]
+    shown = labels if len(labels) <= _MOST_PARTS else []
+    headings = [_short(label) for label in shown]
+    right = ("rank", "score", "percentile", *headings)
+    last = [] if shown else ["most by"]
+    made = table("rank", "symbol", "name", "industry", "score", "percentile", *headings, *last, right=right)
+    for row in rows:
+        parts = row["contributions"]
+        cells = [
+            str(row["rank"]),
+            row["symbol"],
+            row["name"],
+            row["industry"] or "",
+            f"{row['score']:+.4f}",
+            f"{row['percentile_rank']:.1f}",
+            *(f"{parts[label]:+.3f}" for label in shown),
+        ]
+        if not shown:
+            largest = sorted(parts, key=lambda label: -abs(parts[label]))[:3]
+            cells.append(", ".join(f"{_short(label)} {parts[label]:+.3f}" for label in largest))
+        add_row(made, *cells)
+    answers.print(made)
+    if shown:
+        answers.print("the columns behind the percentile add up to the score")
+
+
+def print_screen(result: ScreenResult) -> None:
+    """Show the names that a screen found."""
+    on = result.comparison
+    answers.print(
+        f"{on.day}  {counted(result.found, 'name')} of {int(on.chosen[-1].sum()):,} compared meet the conditions",
+        soft_wrap=True,
+    )
+    headings = [_short(label) for label in result.columns]
+    if len(result.places):
+        made = table("symbol", "name", "industry", *headings, right=headings)
+        for row in result.rows:
+            values = [_plain(row[label]) for label in result.columns]
+            add_row(made, row["symbol"], row["name"], row["industry"] or "", *values)
+        answers.print(made)
+    if result.found > len(result.places):
+        more = result.found - len(result.places)
+        notes.print(f"and {counted(more, 'more name')}; --top {result.found} shows all")
+    _print_left_out("compared", on.left_out)
+    _print_left_out("found", result.left_out)
+
+
+def print_name(found: NameAnalysis) -> None:
+    """Show where one name stands in each factor."""
+    place = (
+        f"score {found.score:+.4f}, rank {found.rank}, percentile {found.percentile_rank:.1f}"
+        if found.score is not None
+        else "no score"
+    )
+    answers.print(
+        f"[bold cyan]{found.symbol}[/] {escape(found.name)} {escape(found.industry or '')}  {found.day}  {place}",
+        soft_wrap=True,
+    )
+    columns = ("value", "mean", "median", "deviation", "z-score", "percentile", "weight", "contribution")
+    made = table("factor", *columns, "is", right=columns)
+    for label, each in found.factors.items():
+        add_row(
+            made,
+            label,
+            _plain(each.factor_value),
+            _plain(each.market_mean),
+            _plain(each.market_median),
+            _plain(each.market_std),
+            _number(each.z_score, "+.2f"),
+            _number(each.percentile_rank, ".1f"),
+            f"{each.weight:+.3f}",
+            _number(each.contribution, "+.4f"),
+            each.relative_strength or "unknown",
+        )
+    answers.print(made)
+    answers.print(
+        "mean, median and deviation are those of the names compared; strong and weak take into account whether more "
+        "or less is better",
+        soft_wrap=True,
+    )
+    print_notes(found.notes)
+
+
+def print_sectors(found: SectorAnalysis, top: int) -> None:
+    """Show the industries, the one with the highest mean score first."""
+    _print_head(found.scores)
+    columns = ("names", "mean", "median", "deviation", "percentile")
+    made = table("industry", *columns, "best", right=columns)
+    for each in found.sectors[:top]:
+        best = ", ".join(f"{row['symbol']} {row['score']:+.2f}" for row in each.top[:3])
+        add_row(
+            made,
+            each.industry,
+            str(each.count),
+            f"{each.mean:+.4f}",
+            f"{each.median:+.4f}",
+            _number(each.std, ".4f"),
+            f"{each.percentile_mean:.1f}",
+            best,
+        )
+    answers.print(made)
+    if len(found.sectors) > top:
+        more = len(found.sectors) - top
+        notes.print(
+            f"and {more} more {'industry' if more == 1 else 'industries'}; --top {len(found.sectors)} shows all"
+        )
+    print_notes(found.scores.notes)
+
+
+def print_notes(told: Sequence[str]) -> None:
+    """Show what a reader must know."""
+    for note in told:
+        notes.print(f"note: {note}", markup=False, soft_wrap=True)
+
+
+def _print_left_out(what: str, left_out: Sequence[tuple[str, int]]) -> None:
+    if left_out:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in left_out)
+        notes.print(f"not {what}: {reasons}", markup=False, soft_wrap=True)
+
+
+def chosen_rows(chosen: Chosen) -> list[dict[str, Any]]:
+    """Return the names chosen as flat rows, a column for each contribution."""
+    return [
+        {key: value for key, value in row.items() if key != "contributions"}
+        | {f"contribution {label}": part for label, part in row["contributions"].items()}
+        for row in chosen.rows
+    ]
+
+
+def sector_rows(found: SectorAnalysis) -> list[dict[str, Any]]:
+    """Return one row for each industry."""
+    rows: list[dict[str, Any]] = found.to_dict()["industry_summary"]
+    return rows
+
+
+def name_rows(found: NameAnalysis) -> list[dict[str, Any]]:
+    """Return one row for each factor of a name."""
+    return [{"factor": label, **values} for label, values in found.to_dict()["factor_contributions"].items()]
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], path: Path) -> None:
+    """Write rows as CSV in UTF-8 with a mark that spreadsheets go by; texts cannot act as formulas there."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([harmless(column) for column in columns])
+        writer.writerows([harmless(row[column]) for column in columns] for row in rows)
+
+
+def harmless(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers.
+
+    Examples
+    --------
+    >>> harmless("=1+1"), harmless("-pe_ttm"), harmless(-0.5), harmless("600519.SH")
+    ("'=1+1", "'-pe_ttm", -0.5, '600519.SH')
+    """
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{cell}"
+    return cell
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"
+
+
+def _plain(value: float | None) -> str:
+    """Write a value whose size is not known: six digits, large ones with separators."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.6g}"
