@@ -6,7 +6,7 @@
 from quantflux.learning.evaluation.calibration import Calibration, Groups, Reliability
 from quantflux.learning.evaluation.judging import judge, rank_ic_by_day
 from quantflux.learning.evaluation.results import Evaluation, Verdict
-from quantflux.learning.evaluation.significance import Significance, significance_of
+from quantflux.learning.evaluation.significance import Significance, long_run_deviation, significance_of
 from quantflux.learning.evaluation.top import TopHeld, TopPlan, hold_top
 from quantflux.learning.evaluation.verdict import LEVEL, TITLES, reason_of, verdict_of
 
@@ -23,6 +23,7 @@ __all__ = [
     "Verdict",
     "hold_top",
     "judge",
+    "long_run_deviation",
     "rank_ic_by_day",
     "reason_of",
     "significance_of",

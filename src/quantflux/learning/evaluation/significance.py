@@ -53,6 +53,11 @@ class Significance:
     trials: int = 1
 
     @property
+    def error(self) -> float:
+        """Standard error of the mean; NaN without a t-value, or with one of exactly 0."""
+        return abs(self.mean / self.t_value) if self.t_value else math.nan
+
+    @property
     def above(self) -> float:
         """Probability that the best of so many useless means reaches this t-value; NaN where it is unknown."""
         return self._tail(self.t_value)
@@ -108,9 +113,37 @@ def significance_of(values: np.ndarray, horizon: int = 1, trials: int = 1) -> Si
     if horizon < 1 or trials < 1:
         raise InvalidRequest(f"horizon and trials must be at least 1, were {horizon} and {trials}")
     known = values[~np.isnan(values)]
-    count = len(known)
-    lags = min(
-        max(_LAGS * horizon, usual_lags(count)) if horizon > 1 else usual_lags(count), max(count - 2, 0)
-    )
+    count, lags = len(known), lags_of(len(known), horizon)
     mean = float(known.mean()) if count else math.nan
     return Significance(count, mean, newey_west_t(known, lags), lags, trials)
+
+
+def lags_of(count: int, horizon: int) -> int:
+    """Return how many autocovariances are allowed for in so many daily figures that look some days ahead."""
+    wanted = max(_LAGS * horizon, usual_lags(count)) if horizon > 1 else usual_lags(count)
+    return min(wanted, max(count - 2, 0))
+
+
+def long_run_deviation(values: np.ndarray, horizon: int = 1) -> float:
+    """Return what the standard error of the mean of daily figures is times the root of their number.
+
+    For independent figures it is their standard deviation; for figures that have days in common it is larger.
+
+    Parameters
+    ----------
+    values : array of float64, shape (T,)
+        By day; NaN is left out.
+    horizon : int
+
+    Returns
+    -------
+    float
+        NaN with fewer than 3 numbers, or if they are all equal.
+    """
+    known = values[~np.isnan(values)]
+    count, lags = len(known), lags_of(len(known), horizon)
+    if count < 3:
+        return math.nan
+    # The t-value of a mean of 1 is 1 over the standard error, which is too small by the bandwidth on average.
+    error = 1 / newey_west_t(known - known.mean() + 1, lags)
+    return error * math.sqrt(count / (1 - min((lags + 1) / count, 0.9)))
