@@ -8,6 +8,7 @@
 3. Above a threshold it is an alarm. The threshold is the one that a steady model reaches within a year with a
    probability that is given, taking the sum for a Brownian motion; that of days is a little lower, so that the alarms
    are rather too few. The same reckoning says how long it takes to notice that a model has lost all of its power.
+   A model whose short validation was lucky is overrated, and sets off more alarms than that.
 4. Short of that, it is to be watched while the mean of the last days is below the validated one by more than chance
    does on one day in twenty.
 
