@@ -198,7 +198,20 @@ def test_stored_values_are_gathered_on_the_axes_of_a_data_set(
     for place, name in enumerate(panel):
         assert np.array_equal(found[:, place], panel[name].ravel(), equal_nan=True)
     assert np.isfinite(found).any()
-    with pytest.raises(NotFound, match=r"no feature is stored of the symbol 999999\.SH"):
-        StoredFeatures(stored, days, np.array(["600000.SH", "999999.SH"]))
-    with pytest.raises(NotFound, match="no feature is stored of the day 2030-01-01"):
-        StoredFeatures(stored, np.array(["2030-01-01"], dtype="datetime64[D]"), symbols)
+
+
+def test_cells_of_which_nothing_is_stored_are_refused(tmp_path: Path, registry: FactorRegistry) -> None:
+    market = Market(tmp_path).start(20)
+    stored = market.keeper.values(feature_expressions(registry, FeatureSpec(names=("fall",))))
+    days = np.append(stored.days, np.datetime64("2030-01-01"))
+    symbols = np.array(["000000.SH", *stored.symbols, "999999.SH"])
+    features = StoredFeatures(stored, days, symbols)
+
+    assert len(features.gather(np.array([3, 19]), np.array([1, 2]))) == 2
+    for row, column, named in (
+        (20, 1, r"600000\.SH on 2030"),
+        (2, 0, "000000"),
+        (2, len(symbols) - 1, "999999"),
+    ):
+        with pytest.raises(NotFound, match=f"no features are stored of {named}.* 0 more of 2 cells"):
+            features.gather(np.array([1, row]), np.array([1, column]))

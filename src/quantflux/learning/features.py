@@ -85,18 +85,15 @@ class StoredFeatures:
     values : StoredValues
     days : array of datetime64[D], shape (T,)
     symbols : array of str, shape (N,)
-        The data set's axes.
-
-    Raises
-    ------
-    NotFound
-        If nothing is stored of a day or a symbol.
+        The data set's axes. They may name days on which nothing was traded that has features, such as one of an index
+        alone: only asking for a cell there is refused.
     """
 
     def __init__(self, values: StoredValues, days: np.ndarray, symbols: np.ndarray) -> None:
         self._values = values
-        self._rows = _places("day", values.days, days.astype(values.days.dtype))
-        self._columns = _places("symbol", np.array(values.symbols, dtype=np.str_), symbols)
+        self._days, self._symbols = days, symbols
+        self._rows = _places(values.days, days.astype(values.days.dtype))
+        self._columns = _places(np.array(values.symbols, dtype=np.str_), symbols)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,8 +101,22 @@ class StoredFeatures:
         return self._values.names
 
     def gather(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return the features of some cells, sorted by row: float32, shape (K, F)."""
-        return self._values.cells(self._rows[rows], self._columns[columns])
+        """Return the features of some cells, sorted by row: float32, shape (K, F).
+
+        Raises
+        ------
+        NotFound
+            If nothing is stored of a cell's day or symbol.
+        """
+        row, column = self._rows[rows], self._columns[columns]
+        unknown = np.flatnonzero((row < 0) | (column < 0))
+        if len(unknown):
+            first = unknown[0]
+            raise NotFound(
+                f"no features are stored of {self._symbols[columns[first]]} on {self._days[rows[first]]}, nor of "
+                f"{len(unknown) - 1} more of {len(row)} cells"
+            )
+        return self._values.cells(row, column)
 
 
 def _meant(
@@ -139,11 +150,9 @@ def _neutral(node: Node, exposures: Collection[str]) -> Node:
     return group_neutralize(node, _INDUSTRY, _SIZE) if "industry" in exposures else neutralize(node, _SIZE)
 
 
-def _places(subject: str, known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    places = np.searchsorted(known, wanted)
-    inside = np.minimum(places, max(len(known) - 1, 0))
-    missing = wanted if not len(known) else wanted[known[inside] != wanted]
-    if len(missing):
-        more = f", nor of {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise NotFound(f"no feature is stored of the {subject} {missing[0]}{more}")
-    return places
+def _places(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return where each is among the known ones, which are sorted; -1 for those that are not."""
+    if not len(known):
+        return np.full(len(wanted), -1)
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[places] == wanted, places, -1)
