@@ -50,7 +50,7 @@ def write_market(size: MarketSize, folder: Path) -> None:
     A cell without trade is NaN: before the listing, in suspensions, after the delisting. Companies that never trade
     in the span are left out, and symbols are sorted.
     """
-    market = SyntheticMarket(SEED, _drawn(size.companies), size.first_day, LAST_DAY)
+    market = SyntheticMarket(SEED, drawn(size.companies), size.first_day, LAST_DAY)
     columns: list[tuple[str, dict[str, NDArray[np.float64]]]] = []
     for table in market.daily_tables():
         columns += _columns_by_symbol(table, market.sessions)
@@ -62,7 +62,7 @@ def write_market(size: MarketSize, folder: Path) -> None:
     (folder / "symbols.json").write_text(json.dumps([symbol for symbol, _ in columns]), encoding="utf-8")
 
 
-def _drawn(companies: int) -> int:
+def drawn(companies: int) -> int:
     """How many to draw so that enough of them trade: one in fifteen is listed on a board that opens too late."""
     return companies + companies // 8 + 8
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,6 +21,8 @@ class Measured:
     ----------
     parallel : int
         Threads or processes that computed.
+    parts : dict
+        Seconds by part of the task, where the driver tells them.
     """
 
     label: str
@@ -29,6 +31,7 @@ class Measured:
     cpu: float
     peak: int
     calls: int
+    parts: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rival: Rival, runs: Sequence[Run]) -> Measured:
@@ -40,6 +43,7 @@ class Measured:
             float(np.median([r.cpu for r in runs])),
             max(r.peak for r in runs),
             len(runs),
+            {part: float(np.median([r.parts[part] for r in runs])) for part in runs[0].parts},
         )
 
 

@@ -2,7 +2,7 @@
 
 1. The driver loads the market, gets ready, and says `{"expressions": {...}, "seconds": ...}`.
 2. `{"do": "compute"}` makes it do its whole task once. It answers with the seconds that took, the processor's
-   seconds, and the peak of its resident memory meanwhile.
+   seconds, the peak of its resident memory meanwhile, and seconds by part if the driver has `parts`.
 3. `{"do": "save", "folder": ...}` makes it write its last answer: an array per name.
 4. `{"do": "drop"}` makes it forget its last answer.
 5. At the end of its input it ends.
@@ -35,6 +35,7 @@ class Driver(Protocol):
     expressions: dict[str, str]
     """What is computed, by name: a formula, or nothing where a name says it all; empty where nothing has a name."""
     about: dict[str, Any]
+    # Where a task has parts: `parts: dict[str, float]`, the seconds of each in the last computation.
 
     def compute(self) -> None:
         """Do the whole task, as a user of the library would."""
@@ -82,7 +83,8 @@ def serve(driver: Driver, output: int, ready_seconds: float) -> None:
                 start, worked = time.perf_counter(), worked_seconds()
                 driver.compute()
                 taken = time.perf_counter() - start
-                say(seconds=taken, cpu=worked_seconds() - worked, peak=peak_memory())
+                facts = {"cpu": worked_seconds() - worked, "peak": peak_memory()}
+                say(seconds=taken, parts=getattr(driver, "parts", {}), **facts)
             elif command["do"] == "save":
                 save(driver, Path(command["folder"]))
                 say(saved=command["folder"])

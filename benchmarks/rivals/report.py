@@ -59,6 +59,30 @@ class Table:
         return f"| {' | '.join(cells)} | {self.agreement.get(row.label, '')} |"
 
 
+@dataclass
+class Grid:
+    """A table with columns of its own, for what is said besides time and memory.
+
+    Attributes
+    ----------
+    columns : list of str
+        The first one names the rows, the others hold figures.
+    rows : list of list
+        Text or numbers.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str | float]]
+    note: str = ""
+
+    def markdown(self) -> list[str]:
+        """Return the lines of the table."""
+        head = [f"| {' | '.join(self.columns)} |", f"|---{'|---:' * (len(self.columns) - 1)}|"]
+        lines = [f"| {' | '.join(map(_cell, row))} |" for row in self.rows]
+        return [f"#### {self.title}", "", self.note, "", *head, *lines, ""]
+
+
 OURS = "quantflux"
 """How the rows begin that others on as many threads or processes are compared with."""
 
@@ -69,7 +93,7 @@ class RivalReport:
 
     title: str
     versions: list[str] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    tables: list[Table | Grid] = field(default_factory=list)
 
     def markdown(self) -> str:
         """Return all tables."""
@@ -96,6 +120,10 @@ class RivalReport:
         as_json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         as_text.write_text(self.markdown(), encoding="utf-8")
         return as_json, as_text
+
+
+def _cell(value: str | float) -> str:
+    return value if isinstance(value, str) else _short(value)
 
 
 def _short(value: float) -> str:

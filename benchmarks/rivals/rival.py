@@ -26,11 +26,14 @@ class Run:
         Seconds of processors, of workers too. It says more than the clock where others use the machine.
     peak : int
         Most resident memory in bytes, results included; of workers too.
+    parts : dict
+        Seconds by part of the task, where the driver tells them.
     """
 
     seconds: float
     cpu: float
     peak: int
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -126,7 +129,7 @@ class Rival:
 
 
 def _run(answer: dict[str, Any]) -> Run:
-    return Run(answer["seconds"], answer["cpu"], answer["peak"])
+    return Run(answer["seconds"], answer["cpu"], answer["peak"], answer["parts"])
 
 
 class MemoryWatch:

@@ -1,0 +1,1 @@
+"""Drivers that run in the rivals' own environment: they import NumPy, the rival and each other, nothing of ours."""
