@@ -283,13 +283,16 @@ def test_weights_of_many_kinds_multiply() -> None:
 # One day
 
 
-def test_a_day_shows_what_the_data_set_shows(place: Place) -> None:
+def test_a_day_shows_what_the_data_set_shows(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "quantflux.learning.assembly._RECENT", timedelta(days=92)
+    )  # hardly 60 days of trading
     spec = spec_of(
         universe={"where": WHERE}, features={"names": NAMES, "missing": "median", "daily": ["rank"]}
     )
     assembled = place.assemble(spec)
 
-    for row in (0, 30, 61, 100, len(assembled.dataset.days) - 1):
+    for row in (0, 30, *range(58, len(assembled.dataset.days), 9), len(assembled.dataset.days) - 1):
         symbols, features = place.today(spec, assembled.dataset.days[row].item())
 
         columns = np.flatnonzero(assembled.chosen[row])

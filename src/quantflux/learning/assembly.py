@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -32,7 +32,7 @@ from quantflux.factors.fields import catalogue, load_fields
 from quantflux.factors.formula import formula
 from quantflux.factors.market_data import MarketData, load_market
 from quantflux.factors.stored import Hooks, StoredValues
-from quantflux.factors.universe import is_seasoned
+from quantflux.factors.universe import SEASONED_AFTER, is_seasoned
 from quantflux.learning.features import StoredFeatures, feature_expressions
 from quantflux.learning.labels import Labels, make_labels
 from quantflux.learning.samples import Dataset
@@ -41,6 +41,7 @@ from quantflux.learning.weights import balanced, decayed, within_days
 from quantflux.rules import special_treatment
 
 _ATTEMPTS = 3
+_RECENT = timedelta(days=250)  # within which nearly every name has traded on as many days as make it seasoned
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,13 +305,18 @@ def _no_bars(day: date, days: np.ndarray) -> NotFound:
 def _names_on(data: DataAccessLayer, day: date, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which names traded on a day, and which were investable at its close, as `Market` has it; shape (N,)."""
     _catch_up(data)
-    close = data.panel(["close"], symbols.tolist(), end=day)
-    if not len(close) or close.times[-1] != np.datetime64(day):
+    recent = data.panel(["close"], symbols.tolist(), day - _RECENT, day)
+    if not len(recent) or recent.times[-1] != np.datetime64(day):
         raise VersionConflict(f"the bars of {day} were removed while they were read; try again")
-    traded = ~np.isnan(close["close"])
+    there = ~np.isnan(recent["close"])
+    traded, seasoned = there[-1], there[:-1].sum(axis=0) >= SEASONED_AFTER
+    unsure = np.flatnonzero(traded & ~seasoned)
+    if len(unsure):  # new, or suspended for long: their whole history tells
+        history = data.panel(["close"], symbols[unsure].tolist(), end=day)
+        seasoned[unsure] = is_seasoned(~np.isnan(history["close"]))[-1]
     instruments = data.read(Query(INSTRUMENTS, end=day))
-    special = special_treatment(instruments, close.times[-1:], symbols)[0]
-    return traded[-1], traded[-1] & is_seasoned(traded)[-1] & ~special
+    special = special_treatment(instruments, recent.times[-1:], symbols)[0]
+    return traded, traded & seasoned & ~special
 
 
 @lru_cache(maxsize=16)
