@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quantflux.core.document_problems import shown
+from quantflux.core.documents import Document
 from quantflux.learning.specification.sections import (
     Choosy,
     FeatureSpec,
@@ -143,8 +144,8 @@ class ModelSpec(Choosy):
 
     def with_parameters(self, **changed: Any) -> ModelSpec:
         """Return the same model with some parameters changed."""
-        told = self.to_dict()
-        return ModelSpec.model_validate({**told, "parameters": {**self.parameters, **changed}})
+        told = {**self.to_dict(), "parameters": {**self.parameters, **changed}}
+        return Document(f"the model {self.id}", "", told).into(ModelSpec)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything it says, defaults too, as JSON can hold it; `specification_of` takes it back."""
