@@ -135,9 +135,7 @@ class ScoringService:
         places, kept_out = best(made.scores, passed.kept, on.industries, caps.top, caps.per_industry)
         reasons = list(passed.left_out)
         if kept_out:
-            reasons.append(
-                (f"better than the last chosen, but beyond {caps.per_industry} of their industry", kept_out)
-            )
+            reasons.append((f"good enough, but beyond {caps.per_industry} of their industry", kept_out))
         return Chosen(made, places, tuple(reasons))
 
     def screen(self, request: ScreenRequest) -> ScreenResult:

@@ -1,0 +1,75 @@
+"""A small synthetic market in memory, with predictions of two models, to score names of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from quantflux.config import Settings
+from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, PREDICTIONS
+from quantflux.data.sources.synthetic import SyntheticMarket
+from quantflux.platform import Platform
+
+COMPANIES, FIRST, LAST = 48, date(2022, 12, 1), date(2024, 3, 29)
+PREDICTED = (date(2024, 3, 14), date(2024, 3, 15), date(2024, 3, 20))
+"""Days of which predictions are stored; those of the model `ridge` but for the first."""
+
+Change = Callable[[pa.Table], pa.Table]
+
+
+def opened(folder: Path, change: Change = lambda table: table) -> Platform:
+    """Open a platform on the market, its daily bars changed."""
+    source = SyntheticMarket(seed=5, companies=COMPANIES, start=FIRST, end=LAST)
+    platform = Platform.open(Settings(data_dir=folder, store={"name": "memory"}))
+    for daily, basic in source.tables():
+        platform.data.write(DAILY, change(daily))
+        platform.data.write(DAILY_BASIC, basic)
+    platform.data.write(INSTRUMENTS, source.instruments())
+    platform.data.write(PREDICTIONS, predictions(platform.data.symbols(DAILY)))
+    return platform
+
+
+def predictions(symbols: list[str]) -> pa.Table:
+    """What two models say: `gbm` of all names but the last, `ridge` of all but the first."""
+    rng = np.random.default_rng(8)
+    rows = [
+        {
+            "symbol": symbol,
+            "trade_date": day,
+            "model_id": model,
+            "predicted_return": float(np.round(rng.normal(0, 0.02), 4)),
+            "probability_score": None,
+            "rank_score": None,
+        }
+        for day in PREDICTED
+        for model, names in (("gbm", symbols[:-1]), ("ridge", symbols[1:]))
+        if (model, day) != ("ridge", PREDICTED[0])
+        for symbol in names
+    ]
+    return pa.Table.from_pylist(rows, schema=PREDICTIONS.schema)
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Sixteen months of 48 companies, their capitalisations, industries and predictions; to be read only."""
+    with opened(tmp_path_factory.mktemp("scoring")) as platform:
+        yield platform
+
+
+def bars(platform: Platform, end: date = LAST, days: int = 200) -> pd.DataFrame:
+    """Daily bars up to a day as a frame, straight from the store."""
+    table = platform.data.get_many(None, end - timedelta(days=days), end)
+    frame = table.to_polars().to_pandas()
+    frame["trade_date"] = pd.to_datetime(frame["trade_date"])
+    return frame
+
+
+def wide(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a column by day and symbol."""
+    return frame.pivot_table(index="trade_date", columns="symbol", values=column)
