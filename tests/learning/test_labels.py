@@ -157,6 +157,20 @@ def test_a_stuck_name_is_placed_beside_those_on_time_and_does_not_keep_them_wait
     assert first_day(transform="class", classes=2) == [0, 0, 1, 1, 0]
 
 
+def test_a_return_beside_its_industry_by_hand() -> None:
+    # Two banks, the only steel maker, two names of no industry; one of these becomes a bank on the second day.
+    codes = np.array([[0, 0, 1, -1, -1], [0, 0, 1, 0, -1], [0, 0, 1, 0, -1]], dtype=np.int16)
+    panel = hand_panel([[10.0] * 5, [11, 12, 13, 14, 15], [11, 12, 13, 28, 15]])
+    nobody = np.zeros(panel.shape, dtype=bool)
+    spec = LabelSpec(horizon=1, entry="close", relative="industry")
+
+    labels = make_labels(spec, market_data(panel, nobody, nobody, codes))
+
+    np.testing.assert_allclose(labels.values[0], [-0.05, 0.05, NAN, NAN, NAN], atol=1e-15)
+    np.testing.assert_allclose(labels.values[1], [-1 / 3, -1 / 3, NAN, 2 / 3, NAN], atol=1e-15)
+    assert labels.known[0].tolist() == [1, 1, 3, 3, 3]
+
+
 def earned_slowly(market: Market, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     """Buy and sell cell by cell."""
     days, names = market.panel.shape

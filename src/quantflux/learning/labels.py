@@ -18,7 +18,6 @@ could be bought.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,9 +148,7 @@ def _of_expression(text: str | None, bars: Panel, fields: Panel | None) -> tuple
     if not reach:
         raise InvalidRequest(f"a label must look ahead by lead(), but {text!r} does not")
     panel = bars if fields is None else fields.reindex(times=bars.times, symbols=bars.symbols)
-    values = evaluate_label(node, panel)
-    values[~np.isfinite(values)] = np.nan
-    return values, reach
+    return evaluate_label(node, panel), reach
 
 
 def _less_market(values: np.ndarray, on_time: np.ndarray) -> np.ndarray:
@@ -194,31 +191,10 @@ def _z_score(values: np.ndarray, on_time: np.ndarray) -> np.ndarray:
     return np.asarray(away / spread)
 
 
-def _percentile(values: np.ndarray, on_time: np.ndarray) -> np.ndarray:
-    """Return which part of the names on time is below, 0 to 1; those that are equal, oneself included, count half."""
-    return _placed(values, on_time, LEAST_NAMES, lambda middle, count: middle / (2 * count))
+def _percentile(values: np.ndarray, on_time: np.ndarray, least: int = LEAST_NAMES) -> np.ndarray:
+    """Return which part of the names on time is below, 0 to 1; those that are equal, oneself included, count half.
 
-
-def _bucket(values: np.ndarray, on_time: np.ndarray, classes: int) -> np.ndarray:
-    """Return the class of each name by its percentile, as the operator `bucket` does for names on time."""
-    # In whole numbers: a quotient times `classes` may come out just below the whole number that it is.
-    return _placed(
-        values,
-        on_time,
-        classes,
-        lambda middle, count: np.minimum(middle * classes // (2 * count), classes - 1),
-    )
-
-
-def _placed(
-    values: np.ndarray,
-    on_time: np.ndarray,
-    least: int,
-    place: Callable[[np.ndarray, int], np.ndarray],
-) -> np.ndarray:
-    """Return what `place` makes of twice the number of names on time below each, plus equal ones, and of their number.
-
-    Rows with fewer than `least` of them are NaN.
+    Rows with fewer than `least` names on time are NaN.
     """
     out = np.full(values.shape, np.nan)
     for row, (value, there) in enumerate(zip(values, on_time, strict=True)):
@@ -228,5 +204,14 @@ def _placed(
         has = np.flatnonzero(~np.isnan(value))
         wanted = value[has]
         middle = np.searchsorted(known, wanted, "left") + np.searchsorted(known, wanted, "right")
-        out[row, has] = place(middle, len(known))
+        out[row, has] = middle / (2 * len(known))
     return out
+
+
+def _bucket(values: np.ndarray, on_time: np.ndarray, classes: int) -> np.ndarray:
+    """Return the class of each name by its percentile, as the operator `bucket` does for names on time."""
+    places = _percentile(values, on_time, least=classes) * classes
+    found = np.floor(
+        places + 1e-9
+    )  # places are far coarser, but a whole number may come out just below: 1/49 * 49
+    return np.asarray(np.minimum(found, classes - 1))
