@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,8 +79,7 @@ def feature_hash(digests: Mapping[str, str]) -> str:
     >>> feature_hash({"a": "1", "b": "2"}) == feature_hash({"b": "2", "a": "1"})
     False
     """
-    lines = (f"{len(name)}:{name}={digest}" for name, digest in digests.items())
-    return sha256("\n".join(lines).encode()).hexdigest()
+    return sha256(json.dumps(list(digests.items())).encode()).hexdigest()
 
 
 def library_versions() -> dict[str, str]:

@@ -15,6 +15,7 @@ import numpy as np
 import quantflux
 from quantflux.core.errors import MissingDependency, StoreCorrupt, StoreUnavailable
 
+_CHILD = Path(__file__).with_name("child.py")
 _MOST_ANSWER = 1 << 20
 
 
@@ -97,10 +98,9 @@ def _run(request: str, answer: int, words: int, limits: Limits) -> int | None:
         "PYTHONDONTWRITEBYTECODE": "1",
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     }
-    script = Path(__file__).with_name("child.py")
     try:
         with subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-P", "-s", str(script)],
+            [sys.executable, "-P", "-s", str(_CHILD)],
             stdin=subprocess.PIPE,
             stdout=answer,
             stderr=words,
