@@ -12,8 +12,8 @@ limit when it should be sold is stuck: its label is known when it is sold at las
 label never changes once it is known: it is the same, to the bit, when the data end on the day at which it became known.
 
 A name that could never be sold again, for it was delisted or is still suspended at the end of the data, has a last
-price, but nobody was paid it: its label is not known. Of a delisted name that is the last horizon + 1 days on which it
-could be bought.
+price, but nobody was paid it: its label is not known. Of a delisted name these are the returns that begin on one of the
+last `horizon` days on which it could be bought.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How much each cell counts while a model learns.
 
-Weights compare the cells of one sample. They are made for the sample that is learnt from, not for a whole data set:
-the newest day of a fold has full weight in that fold, however long ago it was. Several of them multiply, in this order:
-first what compares the cells of a day (`balanced`), then `within_days`, then what compares days (`decayed`), whose
-work `within_days` would undo.
+Weights compare the cells that they are made for; nothing but their proportions means anything. Of a whole data set, the
+decayed ones of an old fold are all small: they are to be brought to a mean of 1 before a model sees them, whose own
+penalties would outweigh them. Several of them multiply, in this order: first what compares the cells of a day
+(`balanced`), then `within_days`, then what compares days (`decayed`), whose work `within_days` would undo.
 """
 
 from __future__ import annotations
