@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from quantflux.core.documents import parse_document
-from quantflux.core.errors import InvalidRequest
+from quantflux.core.errors import InvalidRequest, MissingDependency
 from quantflux.factors.libraries import load_library
+from quantflux.learning.models import KINDS, TASKS, tasks
 from quantflux.learning.specification import (
     LabelSpec,
     ModelSpec,
@@ -47,6 +48,27 @@ def v1_row(**changed: Any) -> dict[str, Any]:
         "training_config": None,
         **changed,
     }
+
+
+def test_kinds_and_tasks_are_those_that_can_be_learnt() -> None:
+    for kind in KINDS:
+        for task in TASKS:
+            label = {"transform": "class"} if task == "classification" else {}
+            members = [{"kind": each} for each in ("lightgbm", "xgboost")]
+            more = {"members": members} if kind == "ensemble" else {}
+            told = values(kind=kind, task=task, label=label, **more)
+            if task in tasks(kind):
+                assert specification_of(told).kind == kind
+            else:
+                assert f"which {kind} cannot do" in refusal(**told)
+
+
+def test_a_model_whose_library_is_not_installed_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*asked: Any, **more: Any) -> None:
+        raise MissingDependency("catboost", "catboost")
+
+    monkeypatch.setattr("quantflux.learning.specification.model.learner", missing)
+    assert specification_of(values(kind="catboost", parameters={"depth": 4})).parameters == {"depth": 4}
 
 
 class TestReading:
@@ -93,7 +115,8 @@ class TestReading:
             {"split": {"kind": "purged_kfold", "folds": 4, "embargo": 3}},
             {"split": {"kind": "combinatorial", "groups": 8}},
             {"kind": "ensemble", "members": MEMBERS, "combine": "mean"},
-            {"parameters": {"hidden": [32, 16], "penalty": None, "early": True, "name": "x"}},
+            {"kind": "mlp", "parameters": {"hidden_layer_sizes": [32, 16], "activation": "tanh"}},
+            {"kind": "ridge", "parameters": {"alpha": None}},
         ],
     )
     def test_round_trip_through_json(self, changed: dict[str, Any]) -> None:
@@ -107,7 +130,7 @@ class TestReading:
         assert specification_of(values(kind="ensemble", seed=8, members=members)).member_seeds() == (8, 9, 3)
 
     def test_a_learner_is_made_of_the_parameters_or_the_members(self) -> None:
-        assert specification_of(values(parameters={"a": 1})).model_parameters == {"a": 1}
+        assert specification_of(values(parameters={"max_depth": 4})).model_parameters == {"max_depth": 4}
         spec = specification_of(values(kind="ensemble", seed=4, combine="mean", members=MEMBERS))
         assert spec.model_parameters == {
             "members": [
@@ -199,18 +222,22 @@ class TestRefusals:
                 "members.1.kind",
                 "valid is one of",
             ),
-            ({"kind": "ridge"}, "features.missing", 'valid is "median" or "zero"'),
+            ({"parameters": {"num_leafs": 5}}, "parameters", "similar: num_leaves"),
+            ({"parameters": {"num_leaves": 1}}, "parameters", "a whole number from 2"),
+            ({"parameters": {"objective": "lambdarank"}}, "parameters", "valid"),
             (
-                {"kind": "ensemble", "members": [{"kind": "forest"}, {"kind": "mlp"}]},
-                "features.missing",
-                "mlp cannot learn from missing values",
+                {
+                    "kind": "ensemble",
+                    "members": [MEMBERS[0], {"kind": "mlp", "parameters": {"num_leaves": 5}}],
+                },
+                "members.2.parameters",
+                "mlp has no parameter",
             ),
             ({"kind": "forest", "task": "ranking"}, "task", "can be done by lightgbm, xgboost, catboost"),
             (
                 {
                     "kind": "ridge",
                     "task": "classification",
-                    "features": {"names": ["close"], "missing": "zero"},
                     "label": {"transform": "class"},
                 },
                 "task",
@@ -273,7 +300,7 @@ class TestFirstVersion:
     @pytest.mark.parametrize(("kind", "told"), [("linear_regression", "ridge"), ("neural_network", "mlp")])
     def test_types_that_never_trained_have_no_parameters(self, kind: str, told: str) -> None:
         spec = specification_of_v1(v1_row(model_type=kind, model_params={"n_estimators": 100}))
-        assert (spec.kind, spec.parameters, spec.features.missing) == (told, {}, "median")
+        assert (spec.kind, spec.parameters) == (told, {})
 
     def test_all_factors_and_any_horizon(self) -> None:
         ids = [factor.id for factor in load_library("v1").factors]

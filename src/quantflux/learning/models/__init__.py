@@ -12,6 +12,18 @@ quantflux.core.errors.Unsupported: ridge does not learn ranking, but regression;
 """
 
 from quantflux.learning.models.contract import TASKS, Learner, Predictor, Pruned
-from quantflux.learning.models.families import KINDS, defaults, learner, load, tasks
+from quantflux.learning.models.families import KINDS, complete, defaults, learner, load, own_name, tasks
 
-__all__ = ["KINDS", "TASKS", "Learner", "Predictor", "Pruned", "defaults", "learner", "load", "tasks"]
+__all__ = [
+    "KINDS",
+    "TASKS",
+    "Learner",
+    "Predictor",
+    "Pruned",
+    "complete",
+    "defaults",
+    "learner",
+    "load",
+    "own_name",
+    "tasks",
+]

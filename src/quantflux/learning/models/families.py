@@ -70,7 +70,7 @@ def learner(
         )
     if threads is not None and threads < 1:
         raise InvalidRequest(f"{threads} threads cannot fit a model; valid is at least 1")
-    known = checked(kind, parameters, _parameters(kind), getattr(module, "ALIASES", None))
+    known = complete(kind, parameters)
     request = Request(
         kind, task, known, seed, threads or _processors(), classes if task == "classification" else 0
     )
@@ -100,7 +100,24 @@ def load(kind: str, folder: Path, *, threads: int | None = None) -> Predictor:
 
 def defaults(kind: str) -> dict[str, Any]:
     """Return every parameter of a family with its default."""
-    return checked(kind, {}, _parameters(kind))
+    return complete(kind, {})
+
+
+def complete(kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every parameter of a family under its own name: as given, or its default.
+
+    Raises
+    ------
+    InvalidRequest
+        If a kind or parameter is unknown (with similar names) or a value is not allowed.
+    """
+    return checked(kind, parameters, _parameters(kind), getattr(_module(kind), "ALIASES", None))
+
+
+def own_name(kind: str, name: str) -> str:
+    """Return what a family calls a parameter that has other usual names, or the name if it has none."""
+    aliases: Mapping[str, str] = getattr(_module(kind), "ALIASES", {})
+    return aliases.get(name, name)
 
 
 def tasks(kind: str) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quantflux.core.document_problems import shown
 from quantflux.core.documents import Document
+from quantflux.core.errors import InvalidRequest, MissingDependency
+from quantflux.learning.models import learner
 from quantflux.learning.specification.sections import (
     Choosy,
     FeatureSpec,
@@ -27,7 +29,6 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("forest", "mlp"), ("regression", "classification")),
     **dict.fromkeys(_LINEAR, ("regression",)),
 }
-_NEEDS_VALUES = (*_LINEAR, "mlp")  # kinds that no missing value may reach
 
 SingleKind = Annotated[
     Literal["lightgbm", "xgboost", "catboost", "forest", "ridge", "lasso", "elastic_net", "mlp"],
@@ -99,7 +100,7 @@ class ModelSpec(Choosy):
 
     Examples
     --------
-    >>> spec = ModelSpec(id="first", kind="ridge", features={"names": ["close"], "missing": "median"})
+    >>> spec = ModelSpec(id="first", kind="ridge", features=["close"])
     >>> spec.label.horizon, spec.task
     (5, 'regression')
     """
@@ -201,14 +202,27 @@ class ModelSpec(Choosy):
         return self
 
     @model_validator(mode="after")
-    def _missing_fits(self) -> Self:
-        for kind in self._kinds():
-            if kind in _NEEDS_VALUES and self.features.missing == "keep":
-                raise ValueError(
-                    f'features.missing: is "keep", and {kind} cannot learn from missing values; '
-                    'valid is "median" or "zero"'
-                )
+    def _parameters_fit(self) -> Self:
+        classes = self.label.classes if self.task == "classification" else 0
+        for place, kind, parameters in self._asked():
+            if not parameters:
+                continue  # the library of a kind takes a second to import
+            try:
+                learner(kind, self.task, parameters, 0, threads=1, classes=classes)
+            except MissingDependency:
+                continue  # said when the model is trained; reading about it needs no library
+            except InvalidRequest as error:
+                raise ValueError(f"{place}: {error}") from None
         return self
 
+    def _asked(self) -> list[tuple[str, str, Mapping[str, Any]]]:
+        """Return each single model: where its parameters stand, its kind and they."""
+        if self.kind != "ensemble":
+            return [("parameters", self.kind, self.parameters)]
+        return [
+            (f"members.{place}.parameters", member.kind, member.parameters)
+            for place, member in enumerate(self.members, start=1)
+        ]
+
     def _kinds(self) -> tuple[str, ...]:
-        return tuple(member.kind for member in self.members) if self.kind == "ensemble" else (self.kind,)
+        return tuple(kind for _, kind, _ in self._asked())

@@ -3,7 +3,8 @@
 What v1 meant is kept: the model type with v1's hyper-parameters, the factors, the horizon, the scaling. What it did is
 not: its test set was the last stocks instead of the last days, it learnt from figures of all days, and it filled gaps
 in targets with random numbers. So models are split by days here, features are scaled by the days learnt from, returns
-are those of adjusted prices, and its choice of 20 features by their fit to all days is left out.
+are those of adjusted prices, its choice of 20 features by their fit to all days is left out, and a name with a missing
+factor is learnt from all the same. What v1 left to a library's defaults is left to those of this version.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def specification_of_v1(row: Mapping[str, Any]) -> ModelSpec:
         "kind": kind,
         "seed": 42 if seed is None else seed,
         "parameters": {name: each for name, each in parameters.items() if name not in _NO_PARAMETERS},
-        "features": _features(row, kind),
+        "features": _features(row),
         "label": {"horizon": _horizon(row), "entry": "close"},
     }
     return specification_of(values | _split(row), f"v1's model {_called(row)}")
@@ -107,7 +108,7 @@ def _model(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return kind, {**defaults, **_json(row, "model_params", dict)}
 
 
-def _features(row: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _features(row: Mapping[str, Any]) -> dict[str, Any]:
     factors = _json(row, "factor_list", list)
     known = [factor.id for factor in load_library("v1").factors]
     for factor in factors:
@@ -120,7 +121,6 @@ def _features(row: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
         "names": [f"v1.{factor}" for factor in factors],
         "scale": scale if scale in _SCALES else "none",
-        "missing": "keep" if kind in ("lightgbm", "xgboost") else "median",
     }
 
 
