@@ -86,7 +86,7 @@ def reason_of(evaluation: Evaluation) -> Words:
         )
     return Words(
         f"{said.zh}，超过所需的 {needed}{picked.zh}。{_money(evaluation).zh}",
-        f"{said.en}, above the {needed} that is asked for{picked.en}. {_money(evaluation).en}",
+        f"{said.en}, above the {needed} needed{picked.en}. {_money(evaluation).en}",
     )
 
 
