@@ -104,11 +104,13 @@ def opened(folder: Path, limits: Limits, digest: str | None = None) -> Iterator[
     manifest, text = read_manifest(folder)
     if digest is not None and sha256(text).hexdigest() != digest:
         raise StoreCorrupt(f"{folder / MANIFEST} is not the one that was registered", str(folder / MANIFEST))
-    _check_names(folder, manifest)
     try:
+        _check_names(folder, manifest)
         place = tempfile.TemporaryDirectory(prefix="quantflux-model-")
     except OSError as error:
-        raise StoreUnavailable(f"no temporary folder can be made: {error.strerror or error}") from error
+        raise StoreUnavailable(
+            f"{folder} cannot be looked through or copied: {error.strerror or error}"
+        ) from error
     with place as name:
         copy = Path(name)
         try:

@@ -278,11 +278,12 @@ class ModelRegistry:
 
     def _replaced(self, name: str, problem: StoreCorrupt) -> LoadedModel:
         """Load the version that was last replaced in production, of those that can be loaded."""
-        newest = {change.version: change for change in self.history(name)}
-        replaced = [change for change in newest.values() if change.replaced_by is not None]
-        for change in sorted(replaced, key=lambda each: each.at, reverse=True):
-            with contextlib.suppress(StoreCorrupt):
-                return self.load(self.get(name, change.version))
+        seen: set[int] = set()
+        for change in reversed(self.history(name)):
+            if change.version not in seen and change.replaced_by is not None:
+                with contextlib.suppress(StoreCorrupt):
+                    return self.load(self.get(name, change.version))
+            seen.add(change.version)
         raise problem
 
     def _ready(self, checked: Checked, place: str) -> Predictor:
