@@ -139,6 +139,17 @@ def test_the_best_names_are_held_under_the_rules(found: Evaluation) -> None:
     assert found.figures["top_excess"] == found.top.beside.comparison.excess_return
 
 
+def test_rules_are_not_priced_where_that_is_not_asked_for(found: Evaluation) -> None:
+    data = market()
+    plain = TopPlan(top=6, buffer=2, price_rules=False)
+
+    told = judge(knowing(data), data, outcomes(data), horizon=HORIZON, top=plain)
+
+    assert told.top is not None
+    assert told.top.study.ladder is None
+    assert told.figures == found.figures
+
+
 def test_what_is_held_ends_with_the_last_prediction() -> None:
     data = market()
     scores = knowing(data)

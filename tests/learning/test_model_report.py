@@ -85,7 +85,7 @@ def text(page: Reader, lang: str) -> str:
 def test_a_fold_of_the_training_is_one_of_the_report(report: ModelReport) -> None:
     step = FoldResult(1, (DAY, DAY + 9), (DAY + 20, DAY + 29), 100, 7, 0.5, 0.05, 0.04)
 
-    assert f"<td>{DAY + 20} – {DAY + 29}</td>" in model_page(replace(report, folds=[step])).sections
+    assert f">{DAY + 20} – {DAY + 29}</span></td>" in model_page(replace(report, folds=[step])).sections
 
 
 def test_every_chart_has_its_place(page: Reader) -> None:

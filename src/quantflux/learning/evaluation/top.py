@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantflux.backtest import Study, Trials, Venue, equal_weighted, study
+from quantflux.backtest import Study, Trials, Venue, equal_weighted, simulate
+from quantflux.backtest.ladder import price_rules
 from quantflux.backtest.policies.ranked import TopRanked
-from quantflux.backtest.study import Benchmark
+from quantflux.backtest.study import Benchmark, study_of
 from quantflux.core.errors import InvalidRequest
 from quantflux.factors.market_data import MarketData
 from quantflux.factors.universe import Industries
@@ -31,6 +32,8 @@ class TopPlan:
         Days between decisions; the horizon of the label unless given.
     capital : float
         Yuan.
+    price_rules : bool
+        Whether it is told what each rule costs, which simulates the account once for each.
 
     Raises
     ------
@@ -42,6 +45,7 @@ class TopPlan:
     buffer: int | None = None
     every: int | None = None
     capital: float = 10_000_000.0
+    price_rules: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("top", 1), ("buffer", 0), ("every", 1)):
@@ -138,15 +142,16 @@ def hold_top(
         raise InvalidRequest(f"no day before {venue.times[-1]}, the last one of the market, has a prediction")
     top, buffer, every = plan.filled(float(np.median(there[scored].sum(axis=1))), horizon)
     rows = scored[::every]
-    beside = equal_weighted(venue, there, rows, capital=plan.capital)
-    held = study(
+    best = TopRanked(laid, rows, top=top, buffer=buffer)
+    run = simulate(venue, best, capital=plan.capital)
+    held = study_of(
+        run,
         venue,
-        TopRanked(laid, rows, top=top, buffer=buffer),
-        capital=plan.capital,
         name=name,
-        benchmarks={"equal": beside.equity},
+        benchmarks={"equal": equal_weighted(venue, there, rows, capital=plan.capital).equity},
         industries=None if industries is None else _industries(industries, times, symbols, venue),
         trials=Trials(trials),
+        ladder=price_rules(venue, best, run.execution, plan.capital, real=run) if plan.price_rules else None,
     )
     return TopHeld(top, buffer, every, held)
 

@@ -43,7 +43,12 @@ def _pair(*parts: str) -> str:
 
 
 def _key(report: ModelReport) -> str:
-    about = facts([(words(name), escape(value)) for name, value in report.about])
+    about = facts(
+        [
+            (f'<span style="white-space:nowrap">{words(name)}</span>', escape(value))
+            for name, value in report.about
+        ]
+    )
     assumptions = paragraph(
         "纸面：当日收盘价买卖，不计费用。可交易：次日开盘买，停牌或涨停买不进，停牌或跌停卖不出；"
         "不选上市未满 60 日的新股和 ST；多空计佣金、印花税与过户费。",

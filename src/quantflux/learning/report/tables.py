@@ -75,10 +75,10 @@ def fold_table(report: ModelReport) -> str:
     rows = [
         [
             str(fold.number),
-            f"{fold.train[0]} – {fold.train[1]}",
+            _together(f"{fold.train[0]} – {fold.train[1]}"),
             f"{fold.cells:,}",
             f"{fold.rounds:,}",
-            f"{fold.test[0]} – {fold.test[1]}",
+            _together(f"{fold.test[0]} – {fold.test[1]}"),
             number(fold.valid_ic, 4, sign=True),
             coloured(number(fold.test_ic, 4, sign=True), fold.test_ic),
         ]
@@ -154,3 +154,7 @@ def feature_table(found: Explanation, count: int) -> str:
         for place in found.strongest(count)
     ]
     return table(head, rows)
+
+
+def _together(text: str) -> str:
+    return f'<span style="white-space:nowrap">{text}</span>'
