@@ -143,6 +143,12 @@ def reliability_of(probabilities: np.ndarray, classes: np.ndarray, *, groups: in
     ------
     InvalidRequest
         If shapes differ, there are no cells, a class is out of range, or probabilities do not add up to 1.
+
+    Examples
+    --------
+    >>> found = reliability_of(np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.5, 0.5]]), np.array([0, 1, 0, 1]))
+    >>> round(found.brier, 4), found.brier_of_shares
+    (0.33, 0.5)
     """
     kinds = probabilities.shape[1] if probabilities.ndim == 2 else 0
     if kinds < 2 or len(probabilities) != len(classes) or not len(classes):

@@ -102,6 +102,13 @@ def contest_of(champion: np.ndarray, challenger: np.ndarray, horizon: int) -> Co
     ------
     InvalidRequest
         If the lengths differ.
+
+    Examples
+    --------
+    >>> champion = np.random.default_rng(1).normal(0.04, 0.1, 250)
+    >>> found = contest_of(champion, champion + np.random.default_rng(2).normal(0.02, 0.05, 250), horizon=1)
+    >>> found.recommendation, round(found.difference.mean, 3)
+    (<Recommendation.PROMOTE: 'promote'>, 0.019)
     """
     if champion.shape != challenger.shape:
         raise InvalidRequest(

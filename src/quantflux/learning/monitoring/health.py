@@ -197,6 +197,14 @@ def health_of(
     ------
     InvalidRequest
         If the lengths differ, or the validated mean is not above its standard error: there is nothing to be lost.
+
+    Examples
+    --------
+    >>> days = np.arange("2024-01-01", "2024-05-01", dtype="datetime64[D]")
+    >>> known = Validated(mean=0.1, deviation=0.1, long_run=0.1, days=500)
+    >>> found = health_of(days, np.where(days < np.datetime64("2024-03-01"), 0.1, -0.02), known)
+    >>> found.state, found.since, round(found.notice)
+    (<State.ALARM: 'alarm'>, np.datetime64('2024-03-12'), 15)
     """
     if times.shape != rank_ic.shape:
         raise InvalidRequest(f"needed is a RankIC of each of {len(times)} days, had {len(rank_ic)}")
