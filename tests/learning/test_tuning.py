@@ -15,7 +15,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from quantflux.core.errors import Cancelled, InvalidRequest, StoreCorrupt
-from quantflux.learning.models import Pruned
+from quantflux.learning.models import KINDS, Pruned, defaults, learner
 from quantflux.learning.samples import Dataset, Sample
 from quantflux.learning.specification import ModelSpec, specification_of
 from quantflux.learning.splits import splitter_of
@@ -25,8 +25,10 @@ from quantflux.learning.tuning.luck import luck_of
 from quantflux.learning.tuning.study import UNPRUNED_ROUNDS, UNPRUNED_TRIALS, Attempt
 
 DAYS, NAMES, REACH = 120, 20, 3
-SPACE = {"part": [0.0, 1.0]}
+PART = "l1_ratio"  # of the kind elastic_net, which the fake learner takes for the part of the first feature
+SPACE = {PART: [0.01, 1.0]}
 WALK = {"train": 30, "valid": 10, "test": 20}
+BARE: dict[str, Any] = {"id": "m", "features": ["one", "two"], "split": WALK, "seed": 5}
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Blend:
         for done in range(1, 81):
             if cancelled():
                 raise Cancelled("cancelled")
-            told = -abs(self.parameters["part"] - 0.7) + 1e-5 * done
+            told = -abs(self.parameters[PART] - 0.7) + 1e-5 * done
             if report is not None and report(done, told):
                 raise Pruned(done, told)
         # Tells whatever labels it was shown.
@@ -98,7 +100,7 @@ class Blend:
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        part = self.parameters["part"]
+        part = self.parameters[PART]
         return np.asarray(features[:, 0] * part + features[:, 1] * (1 - part), dtype=np.float64)
 
 
@@ -111,11 +113,11 @@ class Workshop:
 
     def __call__(self, parameters: Mapping[str, Any]) -> Any:
         self.made.append(parameters)
-        return Blend({"part": 0.0, **parameters}, self.shown)
+        return Blend({PART: 0.01, **parameters}, self.shown)
 
 
 def model(**changed: Any) -> ModelSpec:
-    return specification_of({"id": "m", "features": ["one", "two"], "split": WALK, "seed": 5, **changed})
+    return specification_of({**BARE, "kind": "elastic_net", "parameters": {PART: 0.01}, **changed})
 
 
 def search(dataset: Dataset, spec: ModelSpec | None = None, trials: int = 12, **more: Any) -> TuningResult:
@@ -127,28 +129,21 @@ def tried(result: TuningResult) -> list[tuple[Any, ...]]:
     return [(t.number, t.parameters, t.state, t.folds, t.rounds) for t in result.trials]
 
 
-@pytest.fixture(autouse=True)
-def _only_our_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the fake's parameter be the only one that there is."""
-    monkeypatch.setattr("quantflux.learning.tuning.spaces._spaces", lambda: {})
-    monkeypatch.setattr("quantflux.learning.tuning.search.defaults", lambda kind: {"part": 0.0})
-
-
 class TestSearch:
     def test_finds_what_is_there(self) -> None:
         result = search(market(), trials=25)
-        assert result.best.parameters["part"] == pytest.approx(0.7, abs=0.12)
+        assert result.best.parameters[PART] == pytest.approx(0.7, abs=0.12)
         assert result.spec.parameters == result.best.parameters
         assert result.held_out.mean > result.held_out_before.mean + 0.2
 
     def test_own_parameters_come_first(self) -> None:
         result = search(market(), model(), trials=3)
-        assert result.trials[0].parameters == {"part": 0.0}
+        assert result.trials[0].parameters == {PART: 0.01}
         assert len(result.trials) == 3
 
     def test_own_parameters_outside_the_space_are_judged_all_the_same(self) -> None:
-        result = search(market(), trials=2, space={"part": [0.5, 1.0]})
-        assert all(trial.parameters["part"] >= 0.5 for trial in result.trials)
+        result = search(market(), trials=2, space={PART: [0.5, 1.0]})
+        assert all(trial.parameters[PART] >= 0.5 for trial in result.trials)
         assert result.held_out_before.mean < result.held_out.mean
 
     def test_scores_are_spearmans_of_days(self) -> None:
@@ -157,7 +152,7 @@ class TestSearch:
         folds = splitter_of(model().split).split(DAYS, REACH)
         assert result.folds == len(folds) - 1
 
-        part = result.best.parameters["part"]
+        part = result.best.parameters[PART]
         by_fold = [_spearman(dataset, fold.test, part) for fold in folds]
         # The last search fold has fewer days: labels of its last ones reach into the fold that is held back.
         by_fold[-2] = _spearman(dataset, folds[-2].test[:-REACH], part)
@@ -174,7 +169,7 @@ class TestSearch:
     def test_same_seed_same_search(self) -> None:
         one, two, other = (search(market(), model(seed=seed)) for seed in (5, 5, 6))
         assert tried(one) == tried(two) and tried(one) != tried(other)
-        assert len({trial.parameters["part"] for trial in one.trials}) == len(one.trials)
+        assert len({trial.parameters[PART] for trial in one.trials}) == len(one.trials)
 
     @pytest.mark.parametrize(
         ("changed", "words"),
@@ -182,11 +177,11 @@ class TestSearch:
             ({"trials": 0}, "valid is from 1"),
             ({"held_out": 0}, "valid is at least 1"),
             ({"held_out": 99}, "none of the others"),
-            ({"space": {"part": 0.5}}, "nothing to search"),
+            ({"space": {PART: 0.5}}, "nothing to search"),
             (
                 {
-                    "spec": model(
-                        kind="ensemble", members=[{"kind": "lightgbm"}, {"kind": "lightgbm"}], combine="mean"
+                    "spec": specification_of(
+                        {**BARE, "kind": "ensemble", "members": [{"kind": "ridge"}, {"kind": "mlp"}]}
                     )
                 },
                 "one by one",
@@ -199,11 +194,39 @@ class TestSearch:
 
     def test_ends_of_ranges_are_tried_on_the_model_before_anything_is_fitted(self) -> None:
         workshop = Workshop()
-        search(market(), trials=1, make=workshop, space={"part": [0.0, 1.0], "other": ["a", "b"], "third": 3})
-        first = [
-            {"third": 3} | more for more in ({}, {"part": 0.0}, {"part": 1.0}, {"other": "a"}, {"other": "b"})
-        ]
-        assert workshop.made[:5] == first
+        space = {PART: [0.01, 1.0], "early_stopping_rounds": ["a", "b"], "max_iter": 300}
+        with pytest.raises(InvalidRequest, match="valid is a whole number"):
+            tune(market(), model(), trials=1, reach=REACH, space=space)
+        with pytest.raises(InvalidRequest, match="similar: max_iter"):
+            tune(market(), model(), trials=1, reach=REACH, space={"maxiter": [100, 300]})
+        search(market(), trials=1, make=workshop, space={PART: [0.01, 1.0], "max_iter": 300})
+        assert [made[PART] for made in workshop.made[:3]] == [0.01, 0.01, 1.0]
+        assert all(made["max_iter"] == 300 for made in workshop.made[:3])
+
+    def test_names_of_one_parameter_are_one(self) -> None:
+        spec = model(kind="lightgbm", parameters={"subsample": 0.6, "max_depth": 4, "feature_fraction": 0.5})
+        space = {"colsample_bytree": [0.4, 0.8], "eta": 0.1, "bagging_fraction": [0.5, 1.0]}
+        result = search(market(), spec, trials=1, space=space)
+        assert result.trials[0].parameters == {"feature_fraction": 0.5, "bagging_fraction": 0.6}
+        assert result.spec.parameters == {
+            "max_depth": 4,
+            "feature_fraction": 0.5,
+            "bagging_fraction": 0.6,
+            "learning_rate": 0.1,
+        }
+
+    def test_finds_it_with_a_real_model(self) -> None:
+        coarse = {
+            "n_estimators": 20,
+            "num_leaves": 8,
+            "min_data_in_leaf": 2000,
+        }  # more than there are: no tree grows
+        space = {"min_child_samples": {"low": 5, "high": 2000, "log": True}}
+        result = tune(
+            market(), model(kind="lightgbm", parameters=coarse), trials=5, reach=REACH, space=space, threads=1
+        )
+        assert (result.trials[0].score, result.held_out_before.mean) == (0.0, 0.0)
+        assert result.held_out.mean > 0.4 and result.held_out.above < 0.01
 
 
 class TestHeldOut:
@@ -234,6 +257,15 @@ class TestHeldOut:
 
         assert touching.any() and tried(one) == tried(two)
         assert one.held_out.mean != pytest.approx(two.held_out.mean, abs=0.05)
+
+    def test_in_noise_the_search_finds_something_and_the_days_held_out_do_not(self) -> None:
+        found = [search(market(seed, noise=1e6), trials=10) for seed in range(12)]
+        error = 1 / np.sqrt(
+            (NAMES - 1) * found[0].held_out.count * len(found)
+        )  # of the mean of rank correlations
+        assert np.mean([each.score for each in found]) > 2 * error
+        assert abs(np.mean([each.held_out.mean for each in found])) < 3 * error
+        assert np.mean([each.deflated for each in found]) < np.mean([each.score for each in found])
 
     @pytest.mark.parametrize(
         ("split", "row"),
@@ -284,7 +316,7 @@ class TestResuming:
         for dataset, spec, more in (
             (market(seed=1), model(), {}),
             (market(), model(seed=6), {}),
-            (market(), model(), {"space": {"part": [0.0, 0.9]}}),
+            (market(), model(), {"space": {PART: [0.01, 0.9]}}),
             (market(), model(), {"held_out": 2}),
             (other, model(), {}),
         ):
@@ -316,7 +348,7 @@ class TestGivingUp:
         assert pruned and all(trial.number >= UNPRUNED_TRIALS for trial in pruned)
         assert result.best.state == "done"
         distance = {
-            s: [abs(t.parameters["part"] - 0.7) for t in result.trials if t.state == s]
+            s: [abs(t.parameters[PART] - 0.7) for t in result.trials if t.state == s]
             for s in ("done", "pruned")
         }
         assert np.mean(distance["pruned"]) > np.mean(distance["done"])
@@ -447,12 +479,20 @@ class TestSpaces:
         assert space_of("lightgbm", space.to_dict()) == space
 
     def test_options_come_back_as_they_were(self) -> None:
-        choices = {"part": [0.2, 0.6], "hidden": {"choices": [[32], [64, 32], None, True]}}
-        seen = [trial.parameters["hidden"] for trial in search(market(), trials=12, space=choices).trials]
-        assert (
-            all(each in ([32], [64, 32], None, True) for each in seen)
-            and len({str(each) for each in seen}) > 1
-        )
+        spec = model(kind="mlp", parameters={})
+        choices = {"hidden_layer_sizes": {"choices": [[32], [64, 32]]}, "activation": {"choices": ["tanh"]}}
+        result = search(market(), spec, trials=8, space=choices)
+        seen = [trial.parameters["hidden_layer_sizes"] for trial in result.trials]
+        assert {str(each) for each in seen} == {"[32]", "[64, 32]"} and [32] in seen
+        assert result.spec.parameters["activation"] == "tanh"
+
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "ensemble"])
+    def test_every_kind_has_a_space_of_valid_values_round_its_defaults(self, kind: str) -> None:
+        space, own = space_of(kind), defaults(kind)
+        for name, each in space.searched.items():
+            assert own[name] is None or each.holds(own[name]), name
+            for value in each.extremes:
+                learner(kind, "regression", {name: value}, 0, threads=1)
 
     @pytest.mark.parametrize(
         ("given", "words"),
@@ -465,13 +505,17 @@ class TestSpaces:
             ({"a": {"low": 0, "high": 2, "log": True}}, "valid is above 0"),
             ({"a": {"low": 1, "high": 2, "step": 1}}, "a: step is unknown; valid are low"),
             ({"a": {"choices": [1], "low": 1}}, "a: valid are choices"),
-            ({}, "has no ranges of its own"),
-            ({"a": 1}, "every parameter is held still"),
+            (
+                {"num_leaves": [8, 16], "max_leaves": 9, "eta": 1, "learning_rate": 2},
+                "another name of learning_rate",
+            ),
+            ({"alpha": 1}, "no parameter has a range"),
+            ({}, "no parameter has a range"),
         ],
     )
     def test_refusals_name_the_parameter(self, given: dict[str, Any], words: str) -> None:
         with pytest.raises(InvalidRequest, match=words.replace("(", r"\(")):
-            space_of("nothing", given)
+            space_of("lightgbm" if "eta" in given else "ridge", given)
 
 
 def _spearman(dataset: Dataset, rows: np.ndarray, part: float) -> np.ndarray:

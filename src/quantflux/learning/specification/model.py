@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from quantflux.core.document_problems import shown
 from quantflux.core.documents import Document
 from quantflux.core.errors import InvalidRequest, MissingDependency
-from quantflux.learning.models import learner
+from quantflux.learning.models import learner, own_name
 from quantflux.learning.specification.sections import (
     Choosy,
     FeatureSpec,
@@ -143,9 +143,17 @@ class ModelSpec(Choosy):
         ]
         return {"members": members, "combine": self.combine}
 
-    def with_parameters(self, **changed: Any) -> ModelSpec:
-        """Return the same model with some parameters changed."""
-        told = {**self.to_dict(), "parameters": {**self.parameters, **changed}}
+    def parameters_with(self, changed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters with some changed, whichever of a parameter's names stands on either side."""
+        names = {own_name(self.kind, name) for name in changed}
+        kept = {
+            name: value for name, value in self.parameters.items() if own_name(self.kind, name) not in names
+        }
+        return kept | dict(changed)
+
+    def with_parameters(self, changed: Mapping[str, Any]) -> ModelSpec:
+        """Return the same model with some parameters changed; raises what `specification_of` does."""
+        told = {**self.to_dict(), "parameters": self.parameters_with(changed)}
         return Document(f"the model {self.id}", "", told).into(ModelSpec)
 
     def to_dict(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Fitting:
 
     def learner(self, parameters: Mapping[str, Any]) -> Learner:
         """Return a learner with these parameters beside the model's own."""
-        return self.make({**self.spec.parameters, **parameters})
+        return self.make(self.spec.parameters_with(parameters))
 
     def fit(self, learner: Learner, part: Part, report: Report | None = None) -> Fitted:
         """Fit a part and judge it; `report` is asked where the part has days to stop by."""

@@ -22,7 +22,7 @@ import numpy as np
 
 from quantflux.core.errors import Cancelled, InvalidRequest
 from quantflux.learning.evaluation import Significance, significance_of
-from quantflux.learning.models import Learner, Pruned, defaults, learner
+from quantflux.learning.models import Learner, Pruned, complete, learner
 from quantflux.learning.samples import Dataset
 from quantflux.learning.specification import ModelSpec
 from quantflux.learning.splits import splitter_of
@@ -81,7 +81,7 @@ def tune(
     held_out : int
         How many of the last folds the search never sees.
     space : mapping, optional
-        Ranges in place of the kind's own; see `space_of`.
+        What is tried, in place of the kind's own ranges; see `space_of`.
     study : Path, optional
         A SQLite file in which trials are kept. The same search goes on where it ended; another model, data set or
         space is another search in the same file.
@@ -116,7 +116,7 @@ def tune(
         before = _held_out(kept, fitting, last, {}, reach)
     done = np.array([trial.folds for trial in found if trial.state == "done"])
     return TuningResult(
-        spec=spec.with_parameters(**chosen),
+        spec=spec.with_parameters(chosen),
         best=best,
         trials=found,
         luck=luck_of(done, len(found)),
@@ -175,7 +175,7 @@ def _try(attempt: Attempt, fitting: Fitting, space: Space, parts: Sequence[Part]
 
 def _own_parameters(spec: ModelSpec, space: Space) -> dict[str, Any] | None:
     """Return the model's own parameters as a point of the space; None if they lie outside."""
-    own = {**defaults(spec.kind), **spec.parameters}
+    own = complete(spec.kind, spec.parameters)
     inside = all(name in own and each.holds(own[name]) for name, each in space.searched.items())
     return {name: own[name] for name in space.searched} if inside else None
 

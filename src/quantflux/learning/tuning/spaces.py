@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 from quantflux.core.document_problems import shown
 from quantflux.core.errors import InvalidRequest
+from quantflux.learning.models import own_name
 
 _KEYS = ("low", "high", "log", "choices")
 
@@ -115,13 +116,13 @@ def space_of(kind: str, given: Mapping[str, Any] | None = None) -> Space:
     ----------
     kind : str
     given : mapping, optional
-        Takes the place of the kind's own ranges by name: `[16, 256]`, `{"low": 0.01, "high": 0.3, "log": True}`,
-        `["a", "b"]`, `{"choices": [1, 2]}`, or a value that is not searched.
+        By name, in place of the kind's own space: `[16, 256]`, `{"low": 0.01, "high": 0.3, "log": True}`, `["a", "b"]`,
+        `{"choices": [1, 2]}`, or a value that is not searched. What it does not name stays as the model has it.
 
     Raises
     ------
     InvalidRequest
-        If a range is none, nothing is left to search, or the kind has no space and none is given.
+        If a range is none, a parameter stands twice, or nothing is left to search.
 
     Examples
     --------
@@ -129,7 +130,7 @@ def space_of(kind: str, given: Mapping[str, Any] | None = None) -> Space:
     >>> space.searched["alpha"]
     Range(low=0.1, high=10, log=True)
     """
-    told = dict(_spaces().get(kind, {})) | dict(given or {})
+    told = _spaces().get(kind, {}) if given is None else _by_own_name(kind, given)
     searched, fixed = dict[str, Range | Options](), dict[str, Any]()
     for name, value in told.items():
         made = _made(name, value)
@@ -138,12 +139,9 @@ def space_of(kind: str, given: Mapping[str, Any] | None = None) -> Space:
         else:
             searched[name] = made
     if not searched:
-        left = (
-            "every parameter is held still"
-            if fixed
-            else f"{kind} has no ranges of its own and none are given"
+        raise InvalidRequest(
+            "there is nothing to search: no parameter has a range; valid is a range such as [16, 256]"
         )
-        raise InvalidRequest(f"there is nothing to search: {left}; valid is a range such as [16, 256]")
     return Space(searched, fixed)
 
 
@@ -155,6 +153,17 @@ def written(value: Any) -> str:
 @cache
 def _spaces() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads(files("quantflux.learning.tuning").joinpath("spaces.toml").read_text("utf-8"))
+
+
+def _by_own_name(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user's space under the names that the kind itself has for its parameters."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        own = own_name(kind, name)
+        if own in found:
+            raise InvalidRequest(f"{name}: another name of {own} is given too; give one")
+        found[own] = value
+    return found
 
 
 def _made(name: str, value: Any) -> Range | Options | None:
