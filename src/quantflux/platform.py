@@ -26,6 +26,7 @@ from quantflux.data.stores import open_store
 if TYPE_CHECKING:
     from quantflux.backtest.service import Backtester
     from quantflux.factors.engine import FactorEngine
+    from quantflux.learning.service import MLService
     from quantflux.portfolio.service import PortfolioService
     from quantflux.scoring.service import ScoringService
 
@@ -144,6 +145,16 @@ class Platform:
             self.clock,
             max_memory=self.settings.factors.max_memory_bytes,
         )
+
+    @cached_property
+    def models(self) -> MLService:
+        """Models over `data`; built when first asked for, as `factors` is."""
+        from quantflux.learning.registry import ModelRegistry  # noqa: PLC0415
+        from quantflux.learning.service import MLService  # noqa: PLC0415
+
+        folder = self.settings.data_dir / "models"
+        threads = self.settings.factors.threads or None
+        return MLService(self.data, self.factors, ModelRegistry(folder, self.clock), folder, threads=threads)
 
     @cached_property
     def portfolios(self) -> PortfolioService:

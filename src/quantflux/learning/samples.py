@@ -111,8 +111,9 @@ class Sample:
 
     @cached_property
     def weight(self) -> np.ndarray:
-        """float32, shape (K,)."""
-        return np.asarray(self.dataset.weight[self.places])
+        """float32, shape (K,), 1 on average: what regularises a model must not depend on how old its sample is."""
+        own = self.dataset.weight[self.places].astype(np.float64)
+        return np.asarray(own / own.mean() if len(own) else own, dtype=np.float32)
 
     @property
     def names(self) -> tuple[str, ...]:

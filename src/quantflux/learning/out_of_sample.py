@@ -1,0 +1,88 @@
+"""Keeps what each version of a model predicted of days that it had not seen: what it can be judged by again, any day.
+
+One Parquet file a version, beside the registry. It can be deleted: the model stays, and training brings it back.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from quantflux.core.errors import NotFound, StoreCorrupt
+from quantflux.learning.registry import ModelVersion
+
+_COLUMNS = ("symbol", "trade_date", "prediction")
+
+
+class OutOfSample:
+    """Predictions by version.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when something is first kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(
+        self, version: ModelVersion, days: np.ndarray, symbols: np.ndarray, predictions: np.ndarray
+    ) -> None:
+        """Keep predictions of shape (T, N), NaN where there is none."""
+        row, column = np.nonzero(~np.isnan(predictions))
+        names = pa.array(symbols.tolist(), pa.string())
+        table = pa.table(
+            {
+                "symbol": pa.DictionaryArray.from_arrays(pa.array(column.astype(np.int32)), names),
+                "trade_date": pa.array(days.astype("datetime64[D]")[row]),
+                "prediction": predictions[row, column],
+            }
+        )
+        path = self._path(version)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}.new")
+        pq.write_table(table, fresh, compression="zstd")
+        fresh.replace(path)
+
+    def read(self, version: ModelVersion, days: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+        """Return the predictions of a version on these days and symbols, shape (T, N); NaN where there is none.
+
+        Raises
+        ------
+        NotFound
+            If none are kept.
+        StoreCorrupt
+            If the file is damaged.
+        """
+        path = self._path(version)
+        try:
+            table = pq.read_table(path, columns=list(_COLUMNS))
+        except FileNotFoundError:
+            raise NotFound(
+                f"what {version.label} predicted out of sample is not kept here; train it again to judge it"
+            ) from None
+        except (pa.ArrowException, OSError) as error:
+            raise StoreCorrupt(f"{path} cannot be read: {error}; delete it", str(path)) from error
+        found = np.full((len(days), len(symbols)), np.nan)
+        names = table.column("symbol").combine_chunks()
+        column = _places(np.array(names.dictionary.to_pylist(), dtype=np.str_), symbols)[
+            names.indices.to_numpy()
+        ]
+        row = _places(table.column("trade_date").to_numpy().astype("datetime64[D]"), days)
+        here = (row >= 0) & (column >= 0)
+        found[row[here], column[here]] = table.column("prediction").to_numpy()[here]
+        return found
+
+    def _path(self, version: ModelVersion) -> Path:
+        return self._folder / version.id / f"{version.version}.parquet"
+
+
+def _places(wanted: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Return where each value stands on a sorted axis; -1 where it does not."""
+    place = np.minimum(np.searchsorted(axis, wanted), len(axis) - 1)
+    return np.where(axis[place] == wanted, place, -1)
