@@ -23,8 +23,10 @@ import numpy as np
 import pytest
 
 import quantflux
+from quantflux.core.clock import FixedClock
 from quantflux.core.errors import InvalidRequest, StoreCorrupt
 from quantflux.learning.registry import ModelRegistry, ModelVersion
+from quantflux.learning.registry.boosted import problem_of_boosted
 from tests.learning.registry import trained
 from tests.learning.registry.damage import MODEL, edit, signed
 
@@ -410,3 +412,96 @@ def test_a_registered_version_is_never_another(registry: ModelRegistry, version:
 def test_no_id_leads_out_of_the_registry(registry: ModelRegistry, name: str) -> None:
     with pytest.raises(LookupError, match="no model is called"):
         registry.get(name)
+
+
+KINDS = [
+    "ridge",
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in trained.SMALL if kind != "lightgbm"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_of_all_kinds_pass(tmp_path: Path, clock: FixedClock, kind: str) -> None:
+    _passes(tmp_path, clock, kind)
+
+
+@pytest.mark.usefixtures("tried_here")
+def test_a_model_of_models_has_folders_in_its_folder(tmp_path: Path, clock: FixedClock) -> None:
+    _passes(tmp_path, clock, "ensemble")
+
+    folder = ModelRegistry(tmp_path, clock).get("trial").folder / "predictor"
+    assert (folder / "member_0" / "model.json").exists() and (folder / "member_1" / "model.txt").exists()
+
+
+def _passes(tmp_path: Path, clock: FixedClock, kind: str) -> None:
+    registry = ModelRegistry(tmp_path, clock)
+    spec, predictor, scaler = trained.fitted(kind)
+    features = trained.sample().features()
+
+    loaded = registry.load(registry.add(spec, predictor, scaler, trained.about(), actor="ada"))
+
+    assert loaded.predict(features).tobytes() == predictor.predict(scaler.apply(features)).tobytes()
+    assert loaded.spec == spec
+
+
+def _tree(**changed: Any) -> Callable[[dict[str, Any]], None]:
+    """Change columns of the first tree, node by node."""
+
+    def change(learner: dict[str, Any]) -> None:
+        for name, (node, value) in changed.items():
+            learner["gradient_booster"]["model"]["trees"][0][name][node] = value
+
+    return change
+
+
+def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(learner: dict[str, Any]) -> None:
+        for name in path[:-1]:
+            learner = learner[name]
+        learner[path[-1]] = value
+
+    return change
+
+
+def _in_model(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return _set("gradient_booster", "model", name, value=value)
+
+
+@pytest.mark.usefixtures("never_tried")
+def test_trees_of_xgboost_that_cannot_be_walked(
+    registry: ModelRegistry, outside: Path, boosted: Path, clock: FixedClock
+) -> None:
+    changes: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+        "back to the root": (_tree(left_children=(1, 0)), "back to the root"),
+        "round and round": (_tree(left_children=(1, 1)), "two ways lead to one node"),
+        "too far": (_tree(right_children=(0, 99)), "leads to a node that is not there"),
+        "before the first": (_tree(right_children=(0, -7)), "leads to a node that is not there"),
+        "half a leaf": (_tree(left_children=(0, -1)), "leads to a node that is not there"),
+        "a feature too many": (_tree(split_indices=(0, 3)), "splits a feature that is not there"),
+        "a category": (_tree(split_type=(0, 1)), "a threshold, a value or a way is none"),
+        "no value": (_tree(split_conditions=(0, float("inf"))), "a threshold, a value or a way is none"),
+        "a text": (_tree(split_conditions=(0, "x")), "no sound trees"),
+        "a class too many": (_in_model("tree_info", [0, 0, 5]), "do not belong to 1 scores"),
+        "rounds too many": (_in_model("iteration_indptr", [0, 1, 2, 3, 4]), "its rounds are not those"),
+        "no trees": (_in_model("trees", None), "no sound trees"),
+        "other features": (_set("learner_model_param", "num_feature", value="4"), "it has other features"),
+        "another booster": (_set("gradient_booster", "name", value="dart"), "it is a dart"),
+    }
+    for change, says in changes.values():
+        values = json.loads(boosted.read_text())
+        change(values["learner"])
+        (outside / "predictor" / "model.json").write_text(json.dumps(values))
+        signed(outside)
+
+        with pytest.raises(InvalidRequest, match=says):
+            registry.import_folder(outside, actor="mallory")
+
+
+@pytest.fixture(scope="module")
+def boosted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of XGBoost whose first tree splits twice or more."""
+    folder = tmp_path_factory.mktemp("boosted")
+    trained.fitted("xgboost")[1].save(folder)
+    path = folder / "model.json"
+    assert problem_of_boosted(json.loads(path.read_text())) == ""
+    return path

@@ -17,6 +17,15 @@ from quantflux.learning.specification import ModelSpec, specification_of
 
 NAMES = ("alpha", "beta", "gamma")
 
+SMALL: dict[str, dict[str, Any]] = {
+    "lightgbm": {"parameters": {"n_estimators": 6, "min_data_in_leaf": 20, "num_leaves": 7}},
+    "xgboost": {"parameters": {"n_estimators": 3, "max_depth": 3, "min_child_weight": 20}},
+    "catboost": {"parameters": {"n_estimators": 3, "max_depth": 3}},
+    "forest": {"parameters": {"n_estimators": 3, "max_depth": 3}},
+    "mlp": {"parameters": {"max_iter": 2}},
+    "ensemble": {"members": [{"kind": "ridge"}, {"kind": "lightgbm", "parameters": {"n_estimators": 3}}]},
+}
+
 
 class Held:
     """Features in memory."""
@@ -46,19 +55,16 @@ def sample(days: int = 60, symbols: int = 20) -> Sample:
 
 
 def described(kind: str = "lightgbm", **more: Any) -> ModelSpec:
-    missing = "keep" if kind in {"lightgbm", "xgboost", "catboost"} else "median"
+    missing = "keep" if kind in {"lightgbm", "xgboost", "catboost", "forest"} else "median"
     features = {"names": list(NAMES), "missing": missing, "scale": "standard"}
     return specification_of({"id": "trial", "kind": kind, "seed": 7, "features": features, **more})
 
 
 @cache
 def fitted(kind: str = "lightgbm") -> tuple[ModelSpec, Predictor, Scaler]:
-    small: dict[str, Any] = (
-        {"n_estimators": 6, "min_data_in_leaf": 20, "num_leaves": 7} if kind == "lightgbm" else {}
-    )
-    spec = described(kind, parameters=small)
+    spec = described(kind, **SMALL.get(kind, {}))
     scaler = Scaler.fit(spec.features.scale, spec.features.missing, sample())
-    model = learner(kind, spec.task, spec.parameters, spec.seed, threads=1)
+    model = learner(kind, spec.task, spec.model_parameters, spec.seed, threads=1)
     predictor = model.fit(
         sample(), None, scaler=scaler, progress=lambda done, total: None, cancelled=lambda: False
     )

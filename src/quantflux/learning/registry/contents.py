@@ -6,11 +6,15 @@ refused before any library reads it; archives, and formats that point to other f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 from quantflux.core.errors import StoreCorrupt
+from quantflux.learning.registry.boosted import problem_of_boosted
 from quantflux.learning.registry.trees import problem_of_trees
+
+_MOST_JSON = 512 << 20
 
 
 def check_content(path: Path) -> None:
@@ -40,6 +44,18 @@ def _begins(valid: bytes) -> Callable[[Path], str]:
     return problem
 
 
+def _json(path: Path) -> str:
+    """Say what is wrong with a file of JSON; of XGBoost's, too, whose other format begins alike."""
+    problem = _begins(b"{")(path)
+    if problem or path.stat().st_size > _MOST_JSON:
+        return problem or f"it has more than {_MOST_JSON >> 20} MiB"
+    try:
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return problem_of_boosted(values) if "learner" in values else ""
+
+
 def _trees(path: Path) -> str:
     """Say what is wrong with a text of LightGBM."""
     return _begins(b"tree\n")(path) or problem_of_trees(path)
@@ -47,6 +63,6 @@ def _trees(path: Path) -> str:
 
 _LOOKS: dict[str, Callable[[Path], str]] = {
     ".txt": _trees,
-    ".json": _begins(b"{"),
+    ".json": _json,
     ".cbm": _begins(b"CBM1"),  # CatBoost
 }
