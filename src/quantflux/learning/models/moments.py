@@ -55,14 +55,16 @@ def standard_of(sample: Sample, scaler: Scaling, check: Callable[[], None]) -> S
         there = ~np.isnan(values)
         if part.start == 0:
             # Sums of distances from a value nearby: squares of large values would lose their last digits.
-            shift = np.where(there, values, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+            known = np.where(there, values, 0.0).sum(axis=0, dtype=np.float64)
+            shift = known / np.maximum(there.sum(axis=0), 1)
         moved = np.where(there, values - shift, 0.0)
         weight = sample.weight[part].astype(np.float64)
         weights += weight @ there
         sums += weight @ moved
         squares += weight @ moved**2
-    known = np.maximum(weights, np.finfo(np.float64).tiny)
-    mean = sums / known
-    variance = np.maximum(squares / known - mean**2, 0.0)
-    tiny = variance <= 1e-12 * np.maximum(squares / known + shift**2, np.finfo(np.float64).tiny)
-    return Standard(shift + mean, np.where(tiny, 0.0, np.sqrt(variance)))
+    weights = np.maximum(weights, np.finfo(np.float64).tiny)
+    mean, square = sums / weights, squares / weights
+    variance = np.maximum(square - mean**2, 0.0)
+    # What rounding alone leaves: float32 has no steps smaller than 6e-8 of a value.
+    steady = variance <= 1e-18 * shift**2 + 1e-13 * square
+    return Standard(shift + mean, np.where(steady, 0.0, np.sqrt(variance)))
