@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from quantflux.core.errors import Cancelled, InvalidRequest, StoreCorrupt
+from quantflux.core.errors import Cancelled, InvalidRequest, StoreCorrupt, StoreUnavailable
 from quantflux.learning.models import KINDS, Pruned, defaults, learner
 from quantflux.learning.samples import Dataset, Sample
 from quantflux.learning.specification import ModelSpec, specification_of
@@ -336,6 +336,19 @@ class TestResuming:
             workshop = Workshop()
             search(dataset, spec, trials=1, study=file, make=workshop, **more)
             assert workshop.shown
+
+    def test_one_search_is_one_process_at_a_time_and_others_go_on_beside_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "study.sqlite"
+        refused: list[bool] = []
+
+        def progress(done: int, total: int, best: float) -> None:
+            if done == 1:
+                with pytest.raises(StoreUnavailable, match="another process"):
+                    search(market(), trials=2, study=file)
+                refused.append(len(search(market(), model(seed=9), trials=1, study=file).trials) == 1)
+
+        assert len(search(market(), trials=2, study=file, hooks=Hooks(progress=progress)).trials) == 2
+        assert refused == [True]
 
     def test_no_file_of_trials(self, tmp_path: Path) -> None:
         (tmp_path / "text").write_text("This is no database, whatever else it may be." * 50)

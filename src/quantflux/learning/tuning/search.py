@@ -97,6 +97,8 @@ def tune(
         If the model, the space or the number of folds does not allow a search.
     Cancelled
         If the hooks said so. Trials that came to an end are kept in the study.
+    StoreCorrupt, StoreUnavailable
+        If the study's file is none, or another process is at the same search.
     """
     if not 1 <= trials <= MOST_TRIALS:
         raise InvalidRequest(f"{trials} trials cannot be made; valid is from 1 to {MOST_TRIALS:,}")

@@ -20,7 +20,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from quantflux.core.errors import InvalidRequest, StoreCorrupt
+from quantflux.core.errors import InvalidRequest, StoreCorrupt, StoreUnavailable
+from quantflux.core.folder_lock import folder_lock
 from quantflux.learning.tuning.results import Trial
 from quantflux.learning.tuning.spaces import Options, Range, Space, written
 
@@ -205,6 +206,8 @@ def opened(path: Path | None, name: str, space: Space, seed: int) -> Iterator[St
         If the file is no SQLite database.
     InvalidRequest
         If it cannot be written.
+    StoreUnavailable
+        If another process is at this study.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if path is None:
@@ -212,15 +215,20 @@ def opened(path: Path | None, name: str, space: Space, seed: int) -> Iterator[St
         yield Study(made, space, seed)
         return
     _check_file(path)
-    storage = optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": lambda: _connection(path)})
-    try:
-        made = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+    with folder_lock(path.with_name(f"{path.name}-locks") / name, wait=False) as ours:
+        if not ours:
+            raise StoreUnavailable(f"another process is at the search {name} in {path}; wait for its end")
+        storage = optuna.storages.RDBStorage(
+            "sqlite://", engine_kwargs={"creator": lambda: _connection(path)}
         )
-        yield Study(made, space, seed)
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        try:
+            made = optuna.create_study(
+                storage=storage, study_name=name, direction="maximize", load_if_exists=True
+            )
+            yield Study(made, space, seed)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _connection(path: Path) -> sqlite3.Connection:
