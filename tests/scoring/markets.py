@@ -20,6 +20,11 @@ COMPANIES, FIRST, LAST = 48, date(2022, 12, 1), date(2024, 3, 29)
 PREDICTED = (date(2024, 3, 14), date(2024, 3, 15), date(2024, 3, 20))
 """Days of which predictions are stored; those of the model `ridge` but for the first."""
 
+WEEKEND = date(2024, 3, 16)
+"""The only day of which predictions of the model `saturday` are stored."""
+
+TROUBLED, TROUBLED_LATER = "600001.SH", "000002.SZ"
+
 Change = Callable[[pa.Table], pa.Table]
 
 
@@ -31,8 +36,19 @@ def opened(folder: Path, change: Change = lambda table: table) -> Platform:
         platform.data.write(DAILY, change(daily))
         platform.data.write(DAILY_BASIC, basic)
     platform.data.write(INSTRUMENTS, source.instruments())
+    platform.data.write(INSTRUMENTS, troubled(source.instruments()))
     platform.data.write(PREDICTIONS, predictions(platform.data.symbols(DAILY)))
     return platform
+
+
+def troubled(instruments: pa.Table) -> pa.Table:
+    """Rows that put two names under special treatment: one before the day of the tests, one after it."""
+    rows = {row["symbol"]: row for row in instruments.to_pylist()}
+    told = [
+        rows[symbol] | {"valid_from": day, "status": "st", "name": f"ST{rows[symbol]['name']}"}
+        for symbol, day in ((TROUBLED, date(2024, 2, 1)), (TROUBLED_LATER, date(2024, 3, 22)))
+    ]
+    return pa.Table.from_pylist(told, schema=instruments.schema)
 
 
 def predictions(symbols: list[str]) -> pa.Table:
@@ -52,6 +68,8 @@ def predictions(symbols: list[str]) -> pa.Table:
         if (model, day) != ("ridge", PREDICTED[0])
         for symbol in names
     ]
+    idle = {"model_id": "saturday", "trade_date": WEEKEND, "predicted_return": 0.1}
+    rows += [{**rows[0], **idle, "symbol": symbol} for symbol in symbols]
     return pa.Table.from_pylist(rows, schema=PREDICTIONS.schema)
 
 

@@ -98,6 +98,14 @@ def test_the_best_are_taken_in_order_and_ties_by_symbol() -> None:
     assert places.tolist() == [1, 3, 0] and kept_out == 0
 
 
+def test_many_equal_scores_stay_in_the_order_of_symbols() -> None:
+    scores = np.repeat([0.5, 2.0, 0.5, 2.0], 30)
+
+    places, _ = best(scores, np.ones(120, dtype=bool), ["x"] * 120, 90)
+
+    assert places.tolist() == [*range(30, 60), *range(90, 120), *range(30)]
+
+
 @pytest.mark.parametrize("cap", [1, 2, 3])
 def test_caps_take_the_best_of_each_industry(cap: int) -> None:
     rng = np.random.default_rng(cap)

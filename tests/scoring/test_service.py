@@ -20,7 +20,7 @@ from quantflux.platform import Platform
 from quantflux.scoring.files import score_request, screen_request
 from quantflux.scoring.scores import DayScores
 from quantflux.scoring.service import ScoringService
-from tests.scoring.markets import COMPANIES, LAST, PREDICTED, bars, opened, wide
+from tests.scoring.markets import COMPANIES, LAST, PREDICTED, TROUBLED, TROUBLED_LATER, bars, opened, wide
 
 DAY = date(2024, 3, 15)
 REVERSAL, ILLIQUID = "reversal_20", "illiquidity_20"
@@ -49,7 +49,7 @@ def compared(market: Platform, day: date = DAY) -> list[str]:
     last = {
         row["symbol"]: row for row in sorted(rows, key=lambda r: r["valid_from"]) if row["valid_from"] <= day
     }
-    special = {symbol for symbol, row in last.items() if "st" in row["status"]}
+    special = {symbol for symbol, row in last.items() if row["status"] in ("st", "star_st")}
     return sorted(symbol for symbol in today if counts.get(symbol, 0) >= 60 and symbol not in special)
 
 
@@ -80,6 +80,16 @@ def test_equal_scores_are_the_mean_z_score_of_those_compared(
     pd.testing.assert_series_equal(
         scored(made), expected.loc[scored(made).index], check_names=False, rtol=1e-6
     )
+
+
+def test_names_under_special_treatment_are_compared_only_when_asked_for(service: ScoringService) -> None:
+    made = service.score(ask(REVERSAL))
+    wide_open = service.score(ask(REVERSAL, universe={"special_treatment": True}))
+
+    assert ("under special treatment", 1) in made.comparison.left_out
+    assert TROUBLED not in scored(made).index and TROUBLED in scored(wide_open).index
+    assert TROUBLED_LATER in scored(made).index  # what becomes of it a week later is not known yet
+    assert wide_open.row(made.comparison.symbols.tolist().index(TROUBLED))["name"].startswith("ST")
 
 
 def test_weights_and_directions_count(market: Platform, service: ScoringService) -> None:
@@ -255,8 +265,17 @@ def test_predictions_of_another_day_are_never_taken(service: ScoringService) -> 
         service.score(model("gbm", day=date(2024, 3, 18)))
     with pytest.raises(NotFound, match="'ridge' predicted nothing for 2024-03-14"):
         service.score(model("gbm", "ridge", day=PREDICTED[0]))
-    with pytest.raises(NotFound, match="no predictions of 'lstm' are stored; there are some of: gbm, ridge"):
+    with pytest.raises(
+        NotFound, match="no predictions of 'lstm' are stored; there are some of: gbm, ridge, saturday"
+    ):
         service.score(model("lstm"))
+
+
+def test_predictions_of_a_day_without_trade_become_those_of_no_other(service: ScoringService) -> None:
+    # A Saturday's do not slip onto the Monday, nor back onto the Friday.
+    for day in (DAY, date(2024, 3, 18)):
+        with pytest.raises(NotFound, match="'saturday' predicted nothing for"):
+            service.history(model("saturday", day=day), date(2024, 3, 13))
 
 
 def test_a_history_of_models_has_scores_where_they_predicted(service: ScoringService) -> None:
@@ -392,7 +411,7 @@ def test_names_at_their_limits_are_left_out(tmp_path: Path) -> None:
             table = table.set_column(table.schema.get_field_index(name), name, values)
         return table
 
-    moves = {"600001.SH": 0.1, "600003.SH": -0.1}
+    moves = {"600002.SH": 0.1, "600003.SH": -0.1}
     with opened(tmp_path, change) as platform:
         everybody = set(compared(platform))
 
@@ -405,7 +424,7 @@ def test_names_at_their_limits_are_left_out(tmp_path: Path) -> None:
 
     assert set(moves) <= everybody == both
     assert not set(moves) & neither
-    assert set(moves) & up == {"600001.SH"} and set(moves) & down == {"600003.SH"}
+    assert set(moves) & up == {"600002.SH"} and set(moves) & down == {"600003.SH"}
 
 
 def test_names_without_trade_or_history_come_in_when_asked_for(
@@ -423,7 +442,7 @@ def test_names_without_trade_or_history_come_in_when_asked_for(
 
 
 def test_one_names_factors_stand_beside_the_market(market: Platform, service: ScoringService) -> None:
-    symbol = compared(market)[4]
+    symbol = str(by_hand(market, compared(market))[ILLIQUID].idxmax())
     found = service.contributions(symbol, ask(REVERSAL, {"factor": ILLIQUID, "orientation": -1}))
 
     values = by_hand(market, compared(market))

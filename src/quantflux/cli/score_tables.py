@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from quantflux.scoring.service import ScreenResult
 
 _MOST_PARTS = 6  # columns of contributions that fit beside the rest
+_MOST_WEIGHTS = 20
 _LONGEST = 24  # characters of a factor's name as a heading
 
 
@@ -48,18 +49,25 @@ def _print_head(scores: DayScores) -> None:
 def _print_weights(scores: DayScores) -> None:
     trailing = any(each.days is not None for each in scores.weights)
     more = ("RankIC", "ICIR", "days") if trailing else ()
+    order = sorted(scores.weights, key=lambda each: -abs(each.weight))
+    shown = scores.weights if len(order) <= _MOST_WEIGHTS else order[:_MOST_WEIGHTS]
     if scores.request.models is not None:
         made = table("model", "weight", right=("weight",))
-        for each in scores.weights:
+        for each in shown:
             add_row(made, each.label, f"{each.weight:.3f}")
     else:
         made = table("factor", "better is", "weight", *more, right=("weight", *more))
-        for each in scores.weights:
+        for each in shown:
             cells = [each.label, "more" if each.orientation > 0 else "less", f"{each.weight:+.3f}"]
             if trailing:
                 cells += [_number(each.rank_ic, "+.4f"), _number(each.icir, "+.2f"), str(each.days)]
             add_row(made, *cells)
     answers.print(made)
+    if len(shown) < len(order):
+        rest = sum(abs(each.weight) for each in order[_MOST_WEIGHTS:])
+        answers.print(
+            f"and {len(order) - len(shown)} more of {100 * rest:.0f} % of the weight; --json has all"
+        )
     answers.print()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from quantflux.core.calendar import DAYS_A_SESSION
 from quantflux.core.errors import InvalidRequest, NotFound, UnknownSymbol
+from quantflux.core.instruments import InstrumentTable
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.contract import Query
 from quantflux.data.schema import DAILY, INSTRUMENTS
@@ -132,6 +133,8 @@ def _chosen(
         keep(np.broadcast_to(np.isin(symbols, universe.symbols), chosen.shape), "not among universe.symbols")
     if not universe.suspended:
         keep(traded, "did not trade")
+    elif (rows := data.read(Query(INSTRUMENTS))).num_rows:
+        keep(InstrumentTable.from_table(rows).listed_mask(loaded.raw.times, symbols), "are not listed")
     if not universe.special_treatment and loaded.special is not None:
         keep(~loaded.special, "under special treatment")
     if universe.seasoned:

@@ -38,8 +38,15 @@ class Part:
     weight: float | None = None
 
 
-def parts_of(engine: FactorEngine, ingredients: Sequence[Ingredient]) -> tuple[tuple[Part, ...], list[str]]:
+def parts_of(
+    engine: FactorEngine, ingredients: Sequence[Ingredient], *, weighed_with_sign: bool = False
+) -> tuple[tuple[Part, ...], list[str]]:
     """Return the factors asked for, libraries taken apart, and what a reader must know of them.
+
+    Parameters
+    ----------
+    weighed_with_sign : bool
+        Whether weights will turn round what ranks the wrong way, so that nobody need know which way that is.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def parts_of(engine: FactorEngine, ingredients: Sequence[Ingredient]) -> tuple[t
     labels = [part.label for part in found]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
         raise InvalidRequest(f"factors: {', '.join(twice)} comes twice; each factor may come once")
-    if unknown := [part.label for part in found if not part.directed]:
+    if unknown := [part.label for part in found if not (part.directed or weighed_with_sign)]:
         notes.append(
             f"whether more or less of {_few(unknown)} is better is not known; more was taken to be better. Give an "
             "orientation to say so"

@@ -29,6 +29,7 @@ from quantflux.scoring.standardising import zscores
 from quantflux.scoring.trailing import TrailingWeights, marked_returns, rank_ics, reach, trailing_weights
 from quantflux.scoring.values import values_of
 
+_DAYS_A_FACTOR = 3  # RankICs that a covariance should have for each factor in it
 _MOST_BYTES = 2e9  # of z-scores that are held at once
 
 
@@ -376,5 +377,13 @@ def _notes(made: _Made, parts: Sequence[Part], request: ScoreRequest, on: Compar
     if made.trailing is not None and (
         turned := [part.label for part, weight in zip(parts, made.weights[-1], strict=True) if weight < 0]
     ):
-        notes.append(f"counts the other way round, as its weight is below zero: {', '.join(turned[:5])}")
+        more = f" and {len(turned) - 5} more" if len(turned) > 5 else ""
+        notes.append(
+            f"below zero, so that less of it counts for more, is the weight of {', '.join(turned[:5])}{more}"
+        )
+    if request.method == "icir" and len(parts) * _DAYS_A_FACTOR > request.trailing.window:
+        notes.append(
+            f"{request.trailing.window} RankICs say little of how {len(parts)} factors move together: shrinkage makes "
+            "most of their weights. Take fewer factors, a longer trailing.window, or the method ic"
+        )
     return notes

@@ -18,7 +18,7 @@ from quantflux.factors.engine import FactorEngine
 from quantflux.factors.formula import Formula, formula
 from quantflux.scoring.analysis import NameAnalysis, SectorAnalysis, analyse_name, analyse_sectors
 from quantflux.scoring.comparison import Comparison, compare
-from quantflux.scoring.parts import parts_of
+from quantflux.scoring.parts import Part, parts_of
 from quantflux.scoring.request import ScoreRequest, ScreenRequest
 from quantflux.scoring.scores import DayScores, ScoreHistory, rows_before, scores_of_day, scores_of_days
 from quantflux.scoring.screening import Screener
@@ -103,7 +103,7 @@ class ScoringService:
         InvalidRequest
             If an expression has a mistake, trailing weights cannot be had yet, or nobody is left to compare.
         """
-        parts, notes = parts_of(self._factors, request.factors)
+        parts, notes = self._parts(request)
         on = compare(self._data, self._factors.registry, request.universe, request.day, rows_before(request))
         return scores_of_day(self._data, on, parts, request, notes)
 
@@ -113,7 +113,7 @@ class ScoringService:
         A day's row is what `score` gives for that day: nothing that is known later goes into it. Raises what
         `score` does, and `InvalidRequest` if so many days and factors do not fit into memory.
         """
-        parts, notes = parts_of(self._factors, request.factors)
+        parts, notes = self._parts(request)
         last = end or request.day
         registry = self._factors.registry
         on = compare(self._data, registry, request.universe, last, rows_before(request), start)
@@ -171,6 +171,10 @@ class ScoringService:
         if top < 1:
             raise InvalidRequest(f"top must be at least 1, was {top}")
         return analyse_sectors(self.score(request), top)
+
+    def _parts(self, request: ScoreRequest) -> tuple[tuple[Part, ...], list[str]]:
+        signed = request.method in {"ic", "icir"} and request.trailing.negative == "keep"
+        return parts_of(self._factors, request.factors, weighed_with_sign=signed)
 
     def _columns(self, request: ScreenRequest, on: Comparison) -> dict[str, np.ndarray]:
         """Return what a screen shows: the fields that its expression reads, and what it is told to show and sort by."""
