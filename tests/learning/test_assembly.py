@@ -29,6 +29,7 @@ from quantflux.factors.market_data import load_market
 from quantflux.factors.registry import FactorRegistry
 from quantflux.factors.stored import Hooks, ValueKeeper
 from quantflux.learning.assembly import Assembled, assemble, today, weights_of
+from quantflux.learning.features import feature_expressions
 from quantflux.learning.specification import ModelSpec, WeightSpec, specification_of
 
 CLOCK = FixedClock(datetime(2041, 1, 1, tzinfo=UTC))
@@ -169,6 +170,26 @@ def test_labels_that_one_can_earn_are_described_by_the_universe(place: Place) ->
     means = pd.Series(label[on_time]).groupby(row[on_time]).mean()
     np.testing.assert_allclose(means, 0.5, atol=1e-6)
     assert ((label >= 0) & (label <= 1)).all()
+
+
+def test_a_label_is_known_when_a_stuck_name_is_sold_at_last(
+    tables: dict[Dataset, pa.Table], tmp_path: Path
+) -> None:
+    daily = tables[DAILY]
+    days = pc.unique(daily["trade_date"]).sort()
+    bars = pc.value_counts(daily["symbol"]).to_pylist()
+    name = [count["values"] for count in bars if count["counts"] == len(days)][-1]
+    gap = pc.and_(pc.equal(daily["symbol"], name), pc.is_in(daily["trade_date"], days.slice(110, 6)))
+    place = Place(tmp_path, tables | {DAILY: daily.filter(pc.invert(gap))})
+
+    dataset = place.assemble(spec_of(label={"horizon": 4})).dataset
+
+    known = dict(
+        zip(zip(dataset.row, dataset.symbols[dataset.column], strict=True), dataset.known, strict=True)
+    )
+    assert known[102, name] == 107  # bought at the open of row 103, sold at that of 107
+    assert {known[row, name] for row in range(105, 108)} == {116}  # to be sold while there was no trade
+    assert (109, name) not in known  # the next open has no trade, so the name cannot be bought
 
 
 def test_a_span_cuts_days_and_what_became_known_but_no_feature(place: Place) -> None:
@@ -394,17 +415,24 @@ def test_a_day_is_seen_by_the_expressions_that_were_learnt_from(
     assert 0 < len(kept[0]) < len(now[0])
 
 
-def test_a_new_day_is_seen_though_panels_lag(tables: dict[Dataset, pa.Table], tmp_path: Path) -> None:
+@pytest.mark.parametrize("single", [False, True], ids=["a data set", "one day"])
+def test_a_new_day_is_seen_though_panels_lag(
+    tables: dict[Dataset, pa.Table], tmp_path: Path, single: bool
+) -> None:
     last = pc.equal(tables[DAILY]["trade_date"], pa.scalar(LAST))
     early = tables | {DAILY: tables[DAILY].filter(pc.invert(last))}
     place = Place(tmp_path, early, panels=True)
     assert len(place.assemble(spec_of()).dataset.days) == len(place.factors.compute(["fall"]))
 
-    place.data.store.write(DAILY, tables[DAILY].filter(last))  # as another process does
+    # As another process does, which brings the features up to date, too.
+    place.data.store.write(DAILY, tables[DAILY].filter(last))
+    keeper = ValueKeeper(DataAccessLayer(place.data.store, clock=CLOCK), tmp_path / "values", threads=1)
+    keeper.update(feature_expressions(place.registry, spec_of().features))
 
-    symbols, _ = place.today(spec_of(), LAST)
-    assert len(symbols) > 10
-    assert place.assemble(spec_of()).dataset.days[-1] == np.datetime64(LAST)
+    if single:
+        assert len(place.today(spec_of(), LAST)[0]) > 10
+    else:
+        assert place.assemble(spec_of()).dataset.days[-1] == np.datetime64(LAST)
 
 
 # Data that are written to meanwhile

@@ -223,8 +223,7 @@ def _features(factors: FactorEngine, spec: FeatureSpec) -> tuple[dict[str, Node]
     features = feature_expressions(registry, spec, lacks)
     reasons: dict[str, list[str]] = {}
     for name, reason in lacks.items():
-        if name not in features:
-            reasons.setdefault(reason, []).append(name)
+        reasons.setdefault(reason, []).append(name)
     return features, tuple(f"left out for {reason}: {', '.join(names)}" for reason, names in reasons.items())
 
 
