@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 import quantflux
-from quantflux.cli import backtest, config, data, demo, doctor, factor, portfolio, rules, score
+from quantflux.cli import backtest, config, data, demo, doctor, factor, model, portfolio, rules, score
 from quantflux.cli.output import fail, notes
 from quantflux.config import ConfigRequest
 from quantflux.core.errors import ConfigError, QuantfluxError
@@ -56,6 +56,7 @@ app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.add_typer(factor.app, name="factor")
 app.add_typer(backtest.app, name="backtest")
+app.add_typer(model.app, name="model")
 app.add_typer(score.app, name="score")
 app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(rules.app, name="rules")
