@@ -226,6 +226,27 @@ def test_weights_that_are_not_known_yet_are_an_error(service: ScoringService) ->
     assert empty[0] and not empty[-1] and history.notes[-1].startswith(f"{empty.sum()} of {len(empty)} days")
 
 
+def test_weights_of_nothing_but_losers_are_an_error(service: ScoringService) -> None:
+    made = service.score(ask(REVERSAL, method="ic"))
+    rank_ic = made.weights[0].rank_ic
+    assert rank_ic
+    loser = f"-({REVERSAL})" if rank_ic > 0 else REVERSAL
+
+    with pytest.raises(
+        InvalidRequest, match=r"no weights can be made of .* none is above zero, and negative"
+    ):
+        service.score(ask(loser, method="ic", trailing={"negative": "zero"}))
+    kept = service.score(ask(loser, method="ic"))
+    assert kept.weights[0].weight == -1.0 and any("below zero" in note for note in kept.notes)
+    np.testing.assert_allclose(kept.scores, made.scores * np.sign(rank_ic))
+
+
+def test_few_days_for_many_factors_are_told(service: ScoringService) -> None:
+    made = service.score(ask("classic", method="icir", trailing={"window": 20}))
+
+    assert any(note.startswith("20 RankICs say little of how ") for note in made.notes)
+
+
 def test_a_day_without_bars_is_an_error_that_names_its_neighbours(service: ScoringService) -> None:
     with pytest.raises(NotFound, match="no bars on 2024-03-16; nearest: 2024-03-15 and 2024-03-18"):
         service.score(ask(REVERSAL, date=date(2024, 3, 16)))
@@ -255,6 +276,17 @@ def test_models_are_blended_by_their_stored_predictions(market: Platform, servic
 
     rank = scored(service.score(model("gbm", "ridge", blend="rank")))
     pd.testing.assert_series_equal(rank, told.rank(pct=True).mean(axis=1).dropna(), check_names=False)
+
+
+def test_what_models_say_of_one_name_is_explained(market: Platform, service: ScoringService) -> None:
+    symbol = compared(market)[3]
+
+    found = service.contributions(symbol, model("gbm", "ridge", blend="weighted", weights=[1, 3]))
+
+    told = said(market).loc[symbol]
+    assert {key: each.factor_value for key, each in found.factors.items()} == pytest.approx(told.to_dict())
+    assert found.factors["ridge"].contribution == pytest.approx(0.75 * told["ridge"])
+    assert found.score == pytest.approx(0.25 * told["gbm"] + 0.75 * told["ridge"])
 
 
 def test_predictions_of_another_day_are_never_taken(service: ScoringService) -> None:

@@ -20,7 +20,9 @@ from quantflux.factors.universe import is_seasoned
 from quantflux.scoring.request import Universe
 from quantflux.scoring.values import values_of
 
-_BEFORE = 130  # calendar days before the window: names must have had the time to be seasoned
+_BEFORE = (
+    250  # calendar days before the window: more than seasoning takes, as a suspension may lie among them
+)
 _LATELY = 60  # rows
 _AFTER = timedelta(days=60)  # in which the next day with bars is looked for, to name it
 

@@ -24,8 +24,8 @@ def values_of(
 ) -> Iterator[np.ndarray]:
     """Yield the values of each formula as its definition gives them, on the rows of a market from `first` on.
 
-    They are computed over all shares, as ranks are among all, from as many days before as their windows need, or
-    from the first day there is where an average never ends.
+    They are computed over all names of the market, as ranks are among all, from as many days before as their windows
+    need, or from the first day there is where an average never ends.
 
     Yields
     ------
@@ -43,7 +43,8 @@ def values_of(
     nodes = [OPERATORS["mask"](each.node, Field("close")) for each in formulas]
     names = sorted({name for node in nodes for name in fields_of(node)})
     start = _start_of(nodes, raw.times[first].astype("datetime64[D]").item())
-    panel = load_fields(data, names, start=start, end=raw.times[-1].astype("datetime64[D]").item()).panel
+    last = raw.times[-1].astype("datetime64[D]").item()
+    panel = load_fields(data, names, raw.symbols.tolist(), start, last).panel
     cells = panel.shape[0] * panel.shape[1]
     step = max(int(_MOST_BYTES // (8 * max(cells, 1))), 1)
     for begin in range(0, len(nodes), step):
