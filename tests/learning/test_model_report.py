@@ -213,6 +213,17 @@ def test_leaks_fading_and_losses_are_remarked(report: ModelReport, found: Evalua
     assert "of every 1 that it predicts 0.40 comes" in en
 
 
+def test_the_strongest_feature_stands_highest_in_the_colour_of_its_direction(page: Reader) -> None:
+    drawn = page.data["figures"]["importance"]
+
+    assert drawn["layout"]["yaxis"]["categoryarray"][-1] == "@feature_0"
+    raises, lowers, depends = drawn["data"]
+    assert [trace["name"] for trace in (raises, lowers, depends)] == ["@raises", "@lowers", "@depends"]
+    assert raises["x"] == [None, None, None, 75.0]
+    assert lowers["x"] == [None, None, 12.5, None]
+    assert depends["x"] == [6.25, 6.25, None, None]
+
+
 def test_it_is_written_where_it_was_asked_for(report: ModelReport, tmp_path: Path) -> None:
     target = tmp_path / "new" / "model.html"
 

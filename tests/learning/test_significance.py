@@ -24,7 +24,7 @@ def within(found: int, draws: int, level: float) -> bool:
     return bool(low <= found <= high)
 
 
-@pytest.mark.parametrize(("days", "overlap"), [(60, 1), (250, 1), (120, 5), (500, 5)])
+@pytest.mark.parametrize(("days", "overlap"), [(60, 1), (250, 1), (120, 5), (500, 5), (500, 20)])
 def test_what_is_not_there_is_found_as_often_as_said(days: int, overlap: int) -> None:
     chances = [significance_of(values, overlap).above for values in series(days, overlap, DRAWS, 1)]
 
