@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RIVALS := .venv-rivals
 
-.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-portfolio slow docs clean
+.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-learning bench-portfolio slow docs clean
 
 demo: $(STAMP)  ## load a synthetic market, compute factors, backtest, write a report
 	$(BIN)/quantflux demo
@@ -35,6 +35,9 @@ bench-factors: $(STAMP) $(RIVALS)/.installed  ## the factor engine beside Qlib, 
 
 bench-backtest: $(STAMP) $(RIVALS)/.installed  ## the simulator beside vectorbt, backtrader, bt and Qlib
 	$(BIN)/python -m benchmarks.backtest --rivals-python $(RIVALS)/bin/python
+
+bench-learning: $(STAMP) $(RIVALS)/.installed  ## the walk-forward of Alpha158 and LightGBM beside Qlib's
+	$(BIN)/python -m benchmarks.learning --rivals-python $(RIVALS)/bin/python
 
 bench-portfolio: $(STAMP) $(RIVALS)/.installed  ## the optimiser beside skfolio alone and PyPortfolioOpt
 	$(BIN)/python -m benchmarks.portfolio --rivals-python $(RIVALS)/bin/python

@@ -80,6 +80,9 @@ class Rival:
             self._process.terminate()
         self._process.wait(timeout=60)
         self._listener.join(timeout=5)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     @property
     def expressions(self) -> dict[str, str]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +22,6 @@ import pandas as pd
 import pyarrow as pa
 import qlib
 from qlib.contrib.data.handler import Alpha158
-from qlib.contrib.model.gbdt import LGBModel
 from qlib.data.cache import H
 from qlib.model.ens.ensemble import RollingEnsemble
 from qlib.model.trainer import TrainerR
@@ -34,6 +34,9 @@ from benchmarks.factors.rivals.qlib_driver import code_of, dump
 from benchmarks.learning.rivals.running import FEATURES, PREDICTING, TRAINING, Parts, main
 from benchmarks.learning.rivals.task import PARAMETERS, PATIENCE, ROUNDS, SEED, THREADS, Fold, Span, Task
 from benchmarks.rivals.protocol import Market
+
+with redirect_stdout(sys.stderr):  # it prints which models of other libraries cannot be had
+    from qlib.contrib.model.gbdt import LGBModel
 
 UNIVERSE = "seasoned"
 

@@ -1,0 +1,116 @@
+"""The walk-forward, ours and Qlib's: time and memory, where the time went, and what the predictions are worth."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.factors.market import MarketSize
+from benchmarks.learning.judging import Judgement, judge
+from benchmarks.learning.market import write_scene
+from benchmarks.learning.rivals.task import THREADS, Task
+from benchmarks.rivals.measuring import Measured, Say, measure_in_turn
+from benchmarks.rivals.protocol import Market
+from benchmarks.rivals.report import OURS, Grid, RivalReport, Table
+from benchmarks.rivals.rival import Rival
+
+QLIB = "Qlib"
+FIRST = (MarketSize(16, 240), Task(sessions=240, train=100, valid=40, test=50))
+"""What we learn before anything is timed, in a process of its own: it leaves compiled code behind."""
+
+
+def measure_walk_forward(
+    companies: int, task: Task, work: Path, python: Path, report: RivalReport, say: Say
+) -> None:
+    """Add the tables of one walk-forward; raise if somebody's folds or cells are others."""
+    say("letting code be compiled")
+    _scene(*FIRST, work / "first")
+    with _ours(work / "first") as ours:
+        ours.compute()
+    say(f"making {companies} names x {task.sessions:,} days")
+    _scene(MarketSize(companies, task.sessions), task, work)
+    market = work / "market"
+    rounds = {}
+    with ExitStack() as stack:
+        rivals = [_ours(work), _qlib(work, python)]
+        for rival in rivals:
+            stack.enter_context(rival)
+            report.versions.append(rival.about["version"])
+        rows = measure_in_turn(rivals, say)
+        for rival in rivals:
+            rival.save(work / rival.label)
+            rounds[rival.label] = np.load(work / rival.label / "rounds.npy")
+    files = {rival.label: _predictions(rival.label, work) for rival in rivals}
+    judgement = judge(files, Market(market), task)
+    words = judgement.difference(OURS, QLIB).words
+    say(words)
+    names = Market(market).symbols
+    shape = {"symbols": len(names), "days": task.sessions, "folds": len(list(task.folds()))}
+    note = (
+        "From each one's files of daily prices to predictions out of sample, written to Parquet. The same folds, "
+        f"label, LightGBM parameters, seed and {THREADS} threads; peak memory is that of the process and its children."
+    )
+    agreement = {rival.label: _worth(judgement, rival.label) for rival in rivals}
+    report.tables.append(Table("Alpha158 and LightGBM, walk-forward", shape, rows, agreement, note))
+    report.tables.append(_parts(rows))
+    report.tables.append(_worth_by_fold(judgement, rounds, words))
+
+
+def _scene(size: MarketSize, task: Task, work: Path) -> None:
+    write_scene(size, work / "market", work / "installation")
+    task.write(work / "task.json")
+
+
+def _ours(work: Path) -> Rival:
+    command = [sys.executable, "-m", "benchmarks.learning.ours_driver"]
+    return _rival(OURS, command, work, work / "installation")
+
+
+def _qlib(work: Path, python: Path) -> Rival:
+    command = [str(python), "-W", "ignore", "-m", "benchmarks.learning.rivals.qlib_driver"]
+    return _rival(QLIB, command, work, work / "qlib")
+
+
+def _rival(label: str, command: list[str], work: Path, files: Path) -> Rival:
+    options = {
+        "market": work / "market",
+        "task": work / "task.json",
+        "files": files,
+        "predictions": _predictions(label, work),
+    }
+    words = [word for name, path in options.items() for word in (f"--{name}", str(path))]
+    return Rival(label, [*command, *words], threads=THREADS, workers=THREADS)
+
+
+def _predictions(label: str, work: Path) -> Path:
+    return work / f"{label.lower()}.parquet"
+
+
+def _worth(judgement: Judgement, label: str) -> str:
+    means = judgement.means(label).loc["all"]
+    return f"IC {means['ic']:.4f}, RankIC {means['rank_ic']:.4f}"
+
+
+def _parts(rows: list[Measured]) -> Grid:
+    names = list(dict.fromkeys(part for row in rows for part in row.parts))
+    lines: list[list[str | float]] = []
+    for name in names:
+        taken = [row.parts.get(name, 0.0) for row in rows]
+        lines.append([name, *taken, f"{taken[1] / taken[0]:.1f}" if all(taken) else ""])
+    note = "Seconds. Qlib's training includes taking each fold's rows out of the handler, and so does ours."
+    return Grid("Where the time goes", ["part", *(row.label for row in rows), "times ours"], lines, note)
+
+
+def _worth_by_fold(judgement: Judgement, rounds: dict[str, np.ndarray], words: str) -> Grid:
+    columns = ["fold"]
+    lines: list[list[str | float]] = [[str(name)] for name in judgement.means(OURS).index]
+    for label in judgement.rivals:
+        columns += [f"{label}: rounds", "IC", "RankIC"]
+        kept = [*map(str, rounds[label]), ""]
+        for line, number, means in zip(lines, kept, judgement.means(label).itertuples(), strict=True):
+            line += [number, f"{means.ic:.4f}", f"{means.rank_ic:.4f}"]
+    note = f"By pandas, on the {judgement.cells:,} cells that both predicted. {OURS} against {QLIB}: {words}."
+    return Grid("What the predictions are worth", columns, lines, note)
