@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from quantflux.cli import app as root
 from quantflux.cli.score import parts_of
@@ -141,8 +142,34 @@ def test_one_name_and_industries_are_explained(score: Command) -> None:
     out = flat(score("explain", symbol, "-f", "reversal_20,size").out)
     sectors = flat(score("sectors", "-f", "reversal_20,size", "--top", "3").out)
 
-    assert out.startswith(symbol) and "z-score percentile weight contribution is" in out
+    assert out.startswith(symbol) and "z-score percentile weight adds is" in out
     assert "industry names mean median deviation percentile best" in sectors
+
+
+def test_many_factors_are_told_by_what_moves_most(score: Command) -> None:
+    answer = score("run", "-f", "classic", "--top", "2")
+    nobody = score("run", "-f", "classic", "--where", "close < 0")
+
+    lines = [flat(line) for line in answer.out.splitlines()]
+    header = lines.index("rank symbol name industry score percentile most by")
+    assert lines[header + 1].count(", ") == 2
+    assert "no name is left to choose" in nobody.out and "do not meet close < 0" in flat(nobody.err)
+
+
+def test_a_narrow_terminal_loses_columns_and_no_symbols(
+    score: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantflux.cli.score_tables.answers", Console(width=70, highlight=False))
+
+    ranked = score("run", "-f", "reversal_20,size,volatility_20", "--top", "2").out
+    found = score("screen", "close > 0 and pe_ttm < 50 and amount > 1e6 and turnover_rate < 9", "--top", "2")
+    symbol = found.out.split("\n")[2].split()[0]
+    explained = score("explain", symbol, "-f", "reversal_20,size,volatility_20")
+
+    assert "most by" in ranked and len(symbol) == len("600519.SH")
+    assert "no room for " in flat(found.err) and "no room for mean, deviation" in flat(explained.err)
+    assert explained.out.splitlines()[2].startswith("reversal_20")
+    assert all(len(line) <= 70 for line in explained.out.splitlines()[1:5])
 
 
 def test_refusals_are_one_clear_line(score: Command, tmp_path: Path) -> None:

@@ -241,6 +241,13 @@ def test_weights_of_nothing_but_losers_are_an_error(service: ScoringService) -> 
     np.testing.assert_allclose(kept.scores, made.scores * np.sign(rank_ic))
 
 
+def test_a_day_on_which_nobody_has_a_score_is_an_error(service: ScoringService) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"no name has a score on 2024-03-15: none of .* has a value of 50%"
+    ):
+        service.score(ask("close / delay(close, 400)"))
+
+
 def test_few_days_for_many_factors_are_told(service: ScoringService) -> None:
     made = service.score(ask("classic", method="icir", trailing={"window": 20}))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.markup import escape
 
 from quantflux.cli.output import add_row, answers, counted, notes, table
@@ -73,29 +74,30 @@ def _print_weights(scores: DayScores) -> None:
 
 def _print_names(scores: DayScores, rows: Sequence[Mapping[str, Any]]) -> None:
     labels = [each.label for each in scores.weights]
-    shown = labels if len(labels) <= _MOST_PARTS else []
-    headings = [_short(label) for label in shown]
-    right = ("rank", "score", "percentile", *headings)
-    last = [] if shown else ["most by"]
-    made = table("rank", "symbol", "name", "industry", "score", "percentile", *headings, *last, right=right)
-    for row in rows:
-        parts = row["contributions"]
-        cells = [
-            str(row["rank"]),
-            row["symbol"],
-            row["name"],
-            row["industry"] or "",
-            f"{row['score']:+.4f}",
-            f"{row['percentile_rank']:.1f}",
-            *(f"{parts[label]:+.3f}" for label in shown),
-        ]
-        if not shown:
-            largest = sorted(parts, key=lambda label: -abs(parts[label]))[:3]
-            cells.append(", ".join(f"{_short(label)} {parts[label]:+.3f}" for label in largest))
-        add_row(made, *cells)
-    answers.print(made)
-    if shown:
+    told = [
+        {
+            "rank": str(row["rank"]),
+            "symbol": row["symbol"],
+            "name": row["name"],
+            "industry": row["industry"] or "",
+            "score": f"{row['score']:+.4f}",
+            "percentile": f"{row['percentile_rank']:.1f}",
+        }
+        for row in rows
+    ]
+    parts = [
+        {_short(label): f"{row['contributions'][label]:+.3f}" for label in labels[:_MOST_PARTS]}
+        for row in rows
+    ]
+    together = [one | other for one, other in zip(told, parts, strict=True)]
+    if len(labels) <= _MOST_PARTS and _width(together) <= answers.width:
+        _print_rows(together, ("rank", "score", "percentile", *parts[0]))
         answers.print("the columns behind the percentile add up to the score")
+        return
+    for line, row in zip(told, rows, strict=True):
+        largest = sorted(row["contributions"].items(), key=lambda item: -abs(item[1]))[:3]
+        line["most by"] = ", ".join(f"{_short(label)} {part:+.3f}" for label, part in largest)
+    _print_rows(told, ("rank", "score", "percentile"))
 
 
 def print_screen(result: ScreenResult) -> None:
@@ -105,13 +107,13 @@ def print_screen(result: ScreenResult) -> None:
         f"{on.day}  {counted(result.found, 'name')} of {int(on.chosen[-1].sum()):,} compared meet the conditions",
         soft_wrap=True,
     )
+    rows = [
+        {"symbol": row["symbol"], "name": row["name"], "industry": row["industry"] or ""}
+        | {_short(label): _plain(row[label]) for label in result.columns}
+        for row in result.rows
+    ]
     headings = [_short(label) for label in result.columns]
-    if len(result.places):
-        made = table("symbol", "name", "industry", *headings, right=headings)
-        for row in result.rows:
-            values = [_plain(row[label]) for label in result.columns]
-            add_row(made, row["symbol"], row["name"], row["industry"] or "", *values)
-        answers.print(made)
+    _print_fitting(rows, headings, dropped=headings)
     if result.found > len(result.places):
         more = result.found - len(result.places)
         notes.print(f"and {counted(more, 'more name')}; --top {result.found} shows all")
@@ -130,23 +132,23 @@ def print_name(found: NameAnalysis) -> None:
         f"[bold cyan]{found.symbol}[/] {escape(found.name)} {escape(found.industry or '')}  {found.day}  {place}",
         soft_wrap=True,
     )
-    columns = ("value", "mean", "median", "deviation", "z-score", "percentile", "weight", "contribution")
-    made = table("factor", *columns, "is", right=columns)
-    for label, each in found.factors.items():
-        add_row(
-            made,
-            label,
-            _plain(each.factor_value),
-            _plain(each.market_mean),
-            _plain(each.market_median),
-            _plain(each.market_std),
-            _number(each.z_score, "+.2f"),
-            _number(each.percentile_rank, ".1f"),
-            f"{each.weight:+.3f}",
-            _number(each.contribution, "+.4f"),
-            each.relative_strength or "unknown",
-        )
-    answers.print(made)
+    rows = [
+        {
+            "factor": _short(label),
+            "value": _plain(each.factor_value),
+            "mean": _plain(each.market_mean),
+            "median": _plain(each.market_median),
+            "deviation": _plain(each.market_std),
+            "z-score": _number(each.z_score, "+.2f"),
+            "percentile": _number(each.percentile_rank, ".1f"),
+            "weight": f"{each.weight:+.3f}",
+            "adds": _number(each.contribution, "+.4f"),
+            "is": each.relative_strength or "unknown",
+        }
+        for label, each in found.factors.items()
+    ]
+    right = [name for name in rows[0] if name not in ("factor", "is")]
+    _print_fitting(rows, right, dropped=("mean", "deviation", "median"))
     answers.print(
         "mean, median and deviation are those of the names compared; strong and weak take into account whether more "
         "or less is better",
@@ -232,6 +234,39 @@ def harmless(cell: Any) -> Any:
     if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{cell}"
     return cell
+
+
+def _print_fitting(rows: list[dict[str, str]], right: Sequence[str], dropped: Sequence[str]) -> None:
+    """Print rows without those of the columns in `dropped`, the last ones first, that do not fit, and name them."""
+    gone: list[str] = []
+    for name in reversed(dropped):
+        if _width(rows) <= answers.width:
+            break
+        rows = [{key: cell for key, cell in row.items() if key != name} for row in rows]
+        gone.insert(0, name)
+    _print_rows(rows, right)
+    if gone:
+        notes.print(f"no room for {', '.join(gone)}: widen the terminal, or see --json", markup=False)
+
+
+def _print_rows(rows: Sequence[Mapping[str, str]], right: Sequence[str]) -> None:
+    if not rows:
+        return
+    made = table(*rows[0], right=right)
+    for column in made.columns:
+        if column.header == "symbol":
+            column.no_wrap = True
+    for row in rows:
+        add_row(made, *row.values())
+    answers.print(made)
+
+
+def _width(rows: Sequence[Mapping[str, str]]) -> int:
+    """Return how wide a table of these rows is; Chinese characters take two columns."""
+    if not rows:
+        return 0
+    widest = (max(cell_len(name), *(cell_len(row[name]) for row in rows)) for name in rows[0])
+    return sum(widest) + 2 * (len(rows[0]) - 1)
 
 
 def _short(label: str) -> str:
