@@ -113,7 +113,7 @@ def print_screen(result: ScreenResult) -> None:
         for row in result.rows
     ]
     headings = [_short(label) for label in result.columns]
-    _print_fitting(rows, headings, dropped=headings)
+    _print_fitting(rows, headings, dropped=headings[::-1])  # what it was told to show stays longest
     if result.found > len(result.places):
         more = result.found - len(result.places)
         notes.print(f"and {counted(more, 'more name')}; --top {result.found} shows all")
@@ -150,8 +150,7 @@ def print_name(found: NameAnalysis) -> None:
     right = [name for name in rows[0] if name not in ("factor", "is")]
     _print_fitting(rows, right, dropped=("mean", "deviation", "median"))
     answers.print(
-        "mean, median and deviation are those of the names compared; strong and weak take into account whether more "
-        "or less is better",
+        "everything is among the names compared; strong and weak take into account whether more or less is better",
         soft_wrap=True,
     )
     print_notes(found.notes)
