@@ -35,4 +35,4 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="session")
 def findings(platform: Platform) -> Findings:
-    return research(platform.data, platform.factors, str(Path("demo-data")), silent(), synthetic=True)
+    return research(platform, str(Path("demo-data")), silent(), synthetic=True)

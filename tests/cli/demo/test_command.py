@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from quantflux.cli.app import app
-from quantflux.cli.demo.results import Findings, Proposed
+from quantflux.cli.demo.results import Findings, Proposed, Taught
 from quantflux.cli.demo.summary import print_summary
 from quantflux.cli.demo.verdict import Verdict, verdict
 from quantflux.core.errors import InvalidRequest
@@ -56,6 +56,8 @@ def test_the_summary_names_factors_truth_and_next_steps(findings: Findings) -> N
     assert re.search(r"reversal_20 +\+0\.\d{4}", text)
     assert re.search(r"size .*not planted", text)
     assert "annual return" in text
+    assert "A model of these factors" in text and "Shuffled labels: The mean" in text
+    assert "likes best at the close of" in text
     assert re.search(r"names +\d+ of \d+, as good as", text)
     assert re.search(r"tracking error a year +\d+\.\d\d%", text)
     assert re.search(r"orders +\d+ orders for [\d,]+ yuan, fees", text)
@@ -65,7 +67,9 @@ def test_the_summary_names_factors_truth_and_next_steps(findings: Findings) -> N
 
 def test_the_summary_of_own_data_promises_no_truth(findings: Findings) -> None:
     own = replace(findings, overview=replace(findings.overview, synthetic=False), planted={}, study=None)
-    own = replace(own, proposed=Proposed(None, (), (), "too [few] days"))
+    own = replace(
+        own, proposed=Proposed(None, (), (), "too [few] days"), taught=Taught(None, None, "no [long] past")
+    )
     console = Console(record=True, width=120, file=io.StringIO())
 
     print_summary(console, own, Path("r.html"))
@@ -74,6 +78,7 @@ def test_the_summary_of_own_data_promises_no_truth(findings: Findings) -> None:
     assert "planted" not in text
     assert "No backtest" in text
     assert "No portfolio: too [few] days" in text
+    assert "No model: no [long] past" in text
     assert "SYNTHETIC" not in text
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,12 @@ from quantflux.cli.demo.proposing import propose
 from quantflux.cli.demo.results import Findings
 from quantflux.config import Settings
 from quantflux.core.errors import InvalidRequest, NotFound
-from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE
+from quantflux.data.contract import Query
+from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE, PREDICTIONS
 from quantflux.data.sources.synthetic import SyntheticMarket
 from quantflux.factors.choice import choose_factors, fields_for_choice
 from quantflux.factors.market_data import load_market
+from quantflux.learning.evaluation import Verdict
 from quantflux.platform import Platform
 from quantflux.portfolio.service import Proposal
 from tests.cli.demo.conftest import PLAN, silent
@@ -36,6 +40,26 @@ def test_everything_is_found(findings: Findings) -> None:
     assert set(findings.planted) == {"reversal_20", "momentum_12_1", "low_turnover", "value"}
     assert findings.reports[0].tradable.rank_ic_mean > 0.03  # the strongest alpha that was planted
     assert findings.notes == ("short_history",)
+
+
+def test_a_model_is_taught_beside_a_control_and_names_are_scored_by_it(
+    platform: Platform, findings: Findings
+) -> None:
+    made, chosen = findings.taught.model, findings.taught.chosen
+
+    assert made is not None and chosen is not None and made.control is not None
+    assert set(made.explanation.names) == {report.name for report in findings.reports}
+    assert made.evaluation.figures["label_rank_ic"] > made.control.figures["label_rank_ic"]
+    assert made.control.verdict in {Verdict.NOISE, Verdict.UNKNOWN}
+    tested = [fold.test for fold in made.folds]
+    assert all(fold.train[1] < fold.test[0] for fold in made.folds)
+    assert all(before[1] < after[0] for before, after in pairwise(tested))
+    saved = platform.data.read(Query(PREDICTIONS))
+    assert set(saved["trade_date"].to_pylist()) == {findings.overview.times[-1].item()}
+    best = saved.sort_by([("rank_score", "ascending"), ("symbol", "ascending")])["symbol"][0].as_py()
+    assert chosen.rows[0]["symbol"] == best
+    industries = Counter(row["industry"] for row in chosen.rows)
+    assert len(chosen.rows) == 10 and max(industries.values()) <= 2
 
 
 def test_the_overview_counts_what_was_stored(platform: Platform, findings: Findings) -> None:
@@ -72,7 +96,7 @@ def bare(tmp_path: Path) -> Platform:
 
 def test_bare_bars_go_as_far_as_they_can(bare: Platform) -> None:
     with bare:
-        found = research(bare.data, bare.factors, "own", silent(), synthetic=False)
+        found = research(bare, "own", silent(), synthetic=False)
 
     assert {r.name for r in found.reports} == {
         "reversal_20",
@@ -84,6 +108,7 @@ def test_bare_bars_go_as_far_as_they_can(bare: Platform) -> None:
     assert found.notes == ("short_history", "already_adjusted", "no_instruments", "no_basics", "no_amount")
     assert found.planted == {}
     assert found.minutes is None
+    assert found.taught.model is None and "trading days, 250 are needed" in found.taught.why
     assert found.study is not None
     assert np.isfinite(found.study.performance.annual_return)
     proposed = found.proposed
@@ -174,7 +199,7 @@ def test_a_folder_without_bars_says_how_to_bring_some(tmp_path: Path) -> None:
         Platform.open(own_folder(Settings(), tmp_path)) as empty,
         pytest.raises(NotFound, match="data import FILE"),
     ):
-        research(empty.data, empty.factors, "empty", silent(), synthetic=False)
+        research(empty, "empty", silent(), synthetic=False)
 
 
 def test_too_few_names_cannot_be_compared(tmp_path: Path) -> None:
@@ -183,7 +208,7 @@ def test_too_few_names_cannot_be_compared(tmp_path: Path) -> None:
         platform.data.write(DAILY, pa.concat_tables(market.daily_tables()))
 
         with pytest.raises(InvalidRequest, match="at least 10 symbols and 60 days, found 4 symbols"):
-            research(platform.data, platform.factors, "few", silent(), synthetic=False)
+            research(platform, "few", silent(), synthetic=False)
 
 
 def test_an_old_demonstration_is_replaced_and_marked(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Load a market, compute six factors, judge them, backtest the best fifth, and write a report."""
+    """Load a market, judge six factors, backtest them, teach a model, build a portfolio, and write a report."""
     from quantflux.cli.demo.flow import research
     from quantflux.cli.demo.loading import MarketPlan, is_synthetic, load, own_folder, prepare
     from quantflux.cli.demo.report import write_report
@@ -58,9 +58,7 @@ def demo(
         if not own:
             load(platform.data, plan, stages)
         folder = str(settings.data_dir)
-        findings = research(
-            platform.data, platform.factors, folder, stages, synthetic=is_synthetic(settings.data_dir)
-        )
+        findings = research(platform, folder, stages, synthetic=is_synthetic(settings.data_dir))
         with stages.stage("Write the report") as done:
             write_report(findings, target)
             done()

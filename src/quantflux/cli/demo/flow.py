@@ -1,4 +1,4 @@
-"""From the stored market to findings: panels, factors, evaluation, backtest, portfolio. Knows no terminal, no HTML."""
+"""From the stored market to findings: factors, evaluation, backtest, model, portfolio. Knows no terminal, no HTML."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from quantflux.backtest.warming import compile_kernels
 from quantflux.cli.demo.proposing import knows_factors, propose
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
 from quantflux.cli.demo.stages import Stages
+from quantflux.cli.demo.teaching import teach
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.panel import Panel
 from quantflux.data.access import DataAccessLayer
@@ -26,6 +27,7 @@ from quantflux.factors.choice import Choice, choose_factors, fields_for_choice
 from quantflux.factors.engine import FactorEngine
 from quantflux.factors.evaluation import TRADING_DAYS
 from quantflux.factors.market_data import MarketData, load_market
+from quantflux.platform import Platform
 from quantflux.portfolio.risk.inputs import STYLES
 from quantflux.rules import are_raw
 
@@ -33,9 +35,7 @@ _SHARE = 0.2
 _LEAST_SCORED = 10
 
 
-def research(
-    data: DataAccessLayer, engine: FactorEngine, folder: str, stages: Stages, *, synthetic: bool
-) -> Findings:
+def research(platform: Platform, folder: str, stages: Stages, *, synthetic: bool) -> Findings:
     """Compute everything the report shows from what the data access layer holds.
 
     Raises
@@ -45,6 +45,7 @@ def research(
     InvalidRequest
         If there are too few of them to compare names with each other.
     """
+    data, engine = platform.data, platform.factors
     with stages.stage("Read panels", 2) as done:
         loaded = load_market(data)
         done()
@@ -57,6 +58,9 @@ def research(
     reports = _evaluate(loaded, plan, values, stages)
     with stages.stage("Backtest") as done:
         found = _backtest(data, loaded.market, values)
+        done()
+    with stages.stage("Train a model") as done:
+        taught = teach(platform.models, platform.scoring, choice, loaded)
         done()
     with stages.stage("Optimise a portfolio") as done:
         proposed = propose(data, engine, choice, loaded)
@@ -71,6 +75,7 @@ def research(
         reports=reports,
         planted={alpha.factor: alpha for alpha in PLANTED} if synthetic else {},
         study=found,
+        taught=taught,
         proposed=proposed,
         minutes=minutes,
         notes=_notes(data, loaded),

@@ -11,8 +11,10 @@ from quantflux.backtest.study import Study
 from quantflux.data.sources.synthetic import PlantedAlpha
 from quantflux.factors import FactorReport, Market
 from quantflux.factors.choice import Choice
+from quantflux.learning.service import TrainedModel
 from quantflux.portfolio.doctor import Price
 from quantflux.portfolio.service import Proposal
+from quantflux.scoring.selection import Chosen
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,25 @@ class Proposed:
     why: str
 
 
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """A model of the factors.
+
+    Attributes
+    ----------
+    model : TrainedModel or None
+        With a control that learnt shuffled labels; None if the data allow none.
+    chosen : Chosen or None
+        The names that it likes best on the last day.
+    why : str
+        Why there is none; empty if there is one.
+    """
+
+    model: TrainedModel | None
+    chosen: Chosen | None
+    why: str
+
+
 @dataclass(frozen=True)
 class Findings:
     """Everything the summary and the report show.
@@ -122,6 +143,8 @@ class Findings:
         By factor; empty unless the market is synthetic.
     study : Study or None
         None if the history is too short for one decision.
+    taught : Taught
+        A model of the factors.
     proposed : Proposed
         A portfolio for the last day.
     minutes : MinuteView or None
@@ -140,6 +163,7 @@ class Findings:
     reports: tuple[FactorReport, ...]
     planted: Mapping[str, PlantedAlpha]
     study: Study | None
+    taught: Taught
     proposed: Proposed
     minutes: MinuteView | None
     notes: tuple[str, ...]

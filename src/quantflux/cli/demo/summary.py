@@ -14,6 +14,7 @@ from rich.text import Text
 from quantflux.backtest.execution import Rule
 from quantflux.backtest.report.texts import RULES
 from quantflux.backtest.study import Study
+from quantflux.cli.demo.learning_summary import print_learnt
 from quantflux.cli.demo.portfolio_summary import print_portfolio
 from quantflux.cli.demo.results import Findings
 from quantflux.cli.demo.verdict import Verdict, verdict
@@ -26,7 +27,7 @@ _STYLES = {Verdict.FOUND: "bold cyan", Verdict.FADED: "cyan", Verdict.MISSED: "y
 
 
 def print_summary(console: Console, findings: Findings, report: Path) -> None:
-    """Print the market, the factors, the backtest, the portfolio, the timings and what to try next."""
+    """Print the market, the factors, the backtest, the model, the portfolio, the timings and what to try next."""
     console.print()
     console.print(_market(findings))
     console.print()
@@ -38,6 +39,8 @@ def print_summary(console: Console, findings: Findings, report: Path) -> None:
         console.print(_backtest(findings.study))
     else:
         console.print("No backtest: the history is too short, no month ends with enough names scored.")
+    console.print()
+    print_learnt(console, findings.taught, findings.planted)
     console.print()
     print_portfolio(console, findings.proposed)
     console.print()

@@ -1,7 +1,7 @@
 """The report: one HTML file with everything in it, no network needed.
 
-`figures.py` describes the charts, `judged.py`, `strategy.py`, `portfolio.py` and `data_sections.py` write the sections,
-`texts.py` holds the words of the charts; `quantflux.pages` makes the page.
+`figures.py` describes the charts; `judged.py`, `strategy.py`, `learnt.py`, `portfolio.py` and `data_sections.py` write
+the sections; `texts.py` holds the words of the charts; `quantflux.pages` makes the page.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from quantflux.backtest.report.texts import CHART_WORDS as BACKTEST_WORDS
 from quantflux.cli.demo.report.data_sections import data_sections
 from quantflux.cli.demo.report.figures import figures_of, shared_dates
 from quantflux.cli.demo.report.judged import factor_sections
+from quantflux.cli.demo.report.learnt import learning_section
 from quantflux.cli.demo.report.portfolio import portfolio_section
 from quantflux.cli.demo.report.strategy import strategy_sections
 from quantflux.cli.demo.report.texts import CHART_WORDS
@@ -38,6 +39,7 @@ def page_of(findings: Findings) -> Page:
         title=Words("quantflux 研究报告", "quantflux research report"),
         header=_header(findings),
         sections=strategy_sections(findings.study)
+        + learning_section(findings)
         + portfolio_section(findings.proposed)
         + factor_sections(findings)
         + data_sections(findings),

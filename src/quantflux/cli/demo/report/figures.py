@@ -8,6 +8,7 @@ import numpy as np
 
 from quantflux.backtest.report.figures import dates_of as backtest_dates
 from quantflux.backtest.report.figures import figures_of as backtest_figures
+from quantflux.cli.demo.report.learnt import learning_figures
 from quantflux.cli.demo.report.portfolio import portfolio_figures
 from quantflux.cli.demo.report.strategy import STRATEGY_FIGURES
 from quantflux.cli.demo.results import Findings, MinuteView, Overview
@@ -28,6 +29,7 @@ def figures_of(findings: Findings) -> dict[str, Figure]:
     if findings.study is not None:
         drawn = backtest_figures(findings.study)
         made |= {name: drawn[name] for name in STRATEGY_FIGURES}
+    made |= learning_figures(findings.taught)
     made |= portfolio_figures(findings.proposed)
     made |= {"breadth": _breadth(findings.overview), "events": _events(findings.overview)}
     if findings.minutes is not None:

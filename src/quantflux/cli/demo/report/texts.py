@@ -115,6 +115,9 @@ _CHART_WORDS = {
     "share_of_day": Words("占全天成交量 %", "% of the day's volume"),
     "price": Words("价格（元）", "price (yuan)"),
     "volume": Words("成交量", "volume"),
+    "model": Words("模型", "model"),
+    "shuffled": Words("打乱标签", "shuffled labels"),
+    "running_ic": Words("累计 RankIC", "cumulative RankIC"),
 }
 
 CHART_WORDS: Mapping[str, Words] = MappingProxyType(
