@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
+from optuna.trial import TrialState
 from scipy.stats import spearmanr
 
 from quantflux.core.errors import Cancelled, InvalidRequest, StoreCorrupt, StoreUnavailable
@@ -296,21 +298,29 @@ class TestHeldOut:
 
 
 class TestResuming:
-    def test_goes_on_as_if_not_interrupted(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_goes_on_as_if_not_interrupted(
+        self, killed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         dataset, file = market(), tmp_path / "study.sqlite"
-        whole = search(dataset, trials=13)
-
-        search(dataset, trials=4, study=file)
-        rounds = 0
+        whole = search(dataset, trials=12)
+        rounds, tell = 0, optuna.Study.tell
 
         def cancelled() -> bool:
             nonlocal rounds
             rounds += 1
-            return rounds > 700
+            return rounds > 1_500
 
-        with pytest.raises(Cancelled):
-            search(dataset, trials=13, study=file, hooks=Hooks(cancelled=cancelled))
-        resumed = search(dataset, trials=13, study=file)
+        def tell_unless_killed(study: optuna.Study, *told: Any, state: Any = None) -> None:
+            if state is not TrialState.FAIL:
+                tell(study, *told, state=state)
+
+        with monkeypatch.context() as patched:
+            if killed:  # the trial stays as it was
+                patched.setattr(optuna.Study, "tell", tell_unless_killed)
+            with pytest.raises(Cancelled):
+                search(dataset, trials=12, study=file, hooks=Hooks(cancelled=cancelled))
+        resumed = search(dataset, trials=12, study=file)
 
         assert tried(resumed) == tried(whole)
         assert resumed.held_out == whole.held_out and resumed.luck == whole.luck
@@ -361,8 +371,11 @@ class TestResuming:
 
     def test_progress(self) -> None:
         said: list[tuple[int, int, float]] = []
-        result = search(market(), trials=4, hooks=Hooks(progress=lambda *told: said.append(told)))
+        folds: list[tuple[int, int]] = []
+        hooks = Hooks(progress=lambda *told: said.append(told), folds=lambda *told: folds.append(told))
+        result = search(market(), trials=4, hooks=hooks)
         assert [told[:2] for told in said] == [(n, 4) for n in range(5)]
+        assert folds == [(0, 3), (1, 3), (2, 3)] * 4
         assert np.isnan(said[0][2]) and said[-1][2] == result.score
         assert all(a[2] <= b[2] for a, b in pairwise(said[1:]))
 

@@ -45,11 +45,14 @@ class Hooks:
     ----------
     progress : callable
         Told how many trials came to an end, how many there will be, and the best score so far, NaN if there is none.
+    folds : callable
+        Told how many folds of the trial under way are fitted, and how many there are.
     cancelled : callable
         Asked every round of a model.
     """
 
     progress: Callable[[int, int, float], None] = lambda done, total, best: None
+    folds: Callable[[int, int], None] = lambda done, total: None
     cancelled: Callable[[], bool] = lambda: False
 
 
@@ -153,19 +156,20 @@ def _search(
     told.progress(min(len(found), trials), trials, _best_score(found))
     while len(found) < trials or not any(trial.state == "done" for trial in found):
         with study.next(first) as attempt:
-            _try(attempt, fitting, space, parts)
+            _try(attempt, fitting, space, parts, told)
         found = study.trials()
         told.progress(min(len(found), trials), trials, _best_score(found))
     return found
 
 
-def _try(attempt: Attempt, fitting: Fitting, space: Space, parts: Sequence[Part]) -> None:
+def _try(attempt: Attempt, fitting: Fitting, space: Space, parts: Sequence[Part], told: Hooks) -> None:
     began = time.perf_counter()
     model = fitting.learner({**space.fixed, **attempt.parameters})
     with suppress(Pruned):
         attempt.pruned = True
         for place, part in enumerate(parts):
-            if fitting.cancelled():
+            told.folds(place, len(parts))
+            if told.cancelled():
                 raise Cancelled("the search was cancelled; the trials that came to an end are kept")
             fitted = fitting.fit(model, part, attempt.after_round)
             if attempt.after_fold(fitted.mean, fitted.rounds) and place + 1 < len(parts):
