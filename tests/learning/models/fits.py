@@ -15,7 +15,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lightgbm": {"n_estimators": 60, "learning_rate": 0.15, "min_data_in_leaf": 20, "num_leaves": 16},
     "xgboost": {"n_estimators": 60, "learning_rate": 0.15, "min_child_weight": 5, "max_depth": 5},
     "catboost": {"n_estimators": 60, "learning_rate": 0.2, "depth": 5},
-    "forest": {"n_estimators": 20, "min_samples_leaf": 10, "max_features": 0.7},
+    "random_forest": {"n_estimators": 20, "min_samples_leaf": 10, "max_features": 0.7},
     "ridge": {},
     "lasso": {},
     "elastic_net": {},

@@ -86,7 +86,7 @@ def test_defaults_are_valid_parameters(kind: str) -> None:
             for kind in ("ridge", "lasso", "elastic_net")
             for task in ("ranking", "classification")
         ),
-        ("forest", "ranking"),
+        ("random_forest", "ranking"),
         ("mlp", "ranking"),
     ],
 )

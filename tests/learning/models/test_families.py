@@ -17,7 +17,7 @@ from tests.learning.models.fits import CLASSES, LEARNT, fit, fitted, samples
 # sqrt(1.36 / 1.61) = 0.92; a twentieth of each feature is missing.
 BARS = {
     **dict.fromkeys(("ridge", "lasso", "elastic_net"), 0.42),
-    **dict.fromkeys(("lightgbm", "xgboost", "catboost", "forest", "mlp", "ensemble"), 0.6),
+    **dict.fromkeys(("lightgbm", "xgboost", "catboost", "random_forest", "mlp", "ensemble"), 0.6),
 }
 
 
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_bits(kind: str, task: str) -> None:
     assert again.rounds == fitted(kind, task).rounds
 
 
-@pytest.mark.parametrize("kind", ["lightgbm", "xgboost", "catboost", "forest", "mlp", "ensemble"])
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost", "catboost", "random_forest", "mlp", "ensemble"])
 def test_another_seed_gives_another_model(kind: str) -> None:
     other = fit(kind, "regression", seed=2)
 
@@ -109,7 +109,7 @@ def test_probabilities_sum_to_one_and_the_prediction_is_the_expected_class(kind:
     np.testing.assert_allclose(model.predict(fresh()), probabilities @ [0, 1, 2], atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["lightgbm", "xgboost", "catboost", "forest", "mlp"])
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost", "catboost", "random_forest", "mlp"])
 def test_two_classes_are_a_classification_too(kind: str) -> None:
     from quantflux.learning.models import learner
     from tests.learning.models.cells import Unscaled, in_classes, market, parts

@@ -86,10 +86,10 @@ def test_a_forest_of_classes_is_one_by_gini() -> None:
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_the_number_of_threads_changes_nothing(task: str) -> None:
     train, valid, test = samples(task)
-    asked = SMALL["forest"] | {"n_estimators": 5}
+    asked = SMALL["random_forest"] | {"n_estimators": 5}
 
     one, two = (
-        learner("forest", task, asked, 1, threads=threads, classes=3)
+        learner("random_forest", task, asked, 1, threads=threads, classes=3)
         .fit(train, valid, scaler=Unscaled(), progress=lambda done, total: None, cancelled=lambda: False)
         .predict(test.features())
         for threads in (1, 2)
@@ -103,7 +103,7 @@ def test_a_tree_gathers_no_more_cells_than_it_draws() -> None:
     asked = train.dataset.features.asked  # type: ignore[attr-defined]
     asked.clear()
 
-    learner("forest", "regression", {"n_estimators": 3, "max_samples": 500}, 1, threads=1).fit(
+    learner("random_forest", "regression", {"n_estimators": 3, "max_samples": 500}, 1, threads=1).fit(
         train, valid, scaler=Unscaled(), progress=lambda done, total: None, cancelled=lambda: False
     )
 

@@ -8,7 +8,7 @@ from quantflux.core.errors import Cancelled
 from quantflux.learning.models import Pruned
 from tests.learning.models.fits import SMALL, fit
 
-ROUNDS = {"forest": "n_estimators", "mlp": "max_iter"}
+ROUNDS = {"random_forest": "n_estimators", "mlp": "max_iter"}
 KINDS = [kind for kind in SMALL if kind != "ensemble"]
 
 

@@ -11,6 +11,12 @@ quantflux.core.errors.Unsupported: ridge does not learn ranking, but regression;
 64
 """
 
+import os
+
+# Threads of OpenMP that wait for work spin unless told otherwise; on a busy machine two of them made training ten times
+# slower. The libraries read this once, when they are first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from quantflux.learning.models.contract import TASKS, Learner, Predictor, Pruned
 from quantflux.learning.models.families import KINDS, complete, defaults, learner, load, own_name, tasks
 

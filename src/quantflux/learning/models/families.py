@@ -20,7 +20,7 @@ _FAMILIES: Mapping[str, tuple[str, str, str]] = {
     "lightgbm": ("lightgbm", "LightgbmLearner", "LightgbmPredictor"),
     "xgboost": ("xgboost", "XgboostLearner", "XgboostPredictor"),
     "catboost": ("catboost", "CatboostLearner", "CatboostPredictor"),
-    "forest": ("forest", "ForestLearner", "ForestPredictor"),
+    "random_forest": ("forest", "ForestLearner", "ForestPredictor"),
     "ridge": ("linear", "LinearLearner", "LinearPredictor"),
     "lasso": ("linear", "LinearLearner", "LinearPredictor"),
     "elastic_net": ("linear", "LinearLearner", "LinearPredictor"),

@@ -71,6 +71,7 @@ _OBJECTIVES = {
 }
 _NDCG_AT = 50  # of a day's names, as many as a portfolio may hold
 _TEXT = "model.txt"
+_END = "end of trees\n"
 _OURS = ("n_estimators", "early_stopping_rounds", "objective", "grades")
 
 
@@ -141,9 +142,10 @@ class LightgbmPredictor(Fitted):
 
     def __init__(self, text: str, **head: Any) -> None:
         super().__init__(**head)
+        # Parameters may follow the trees. No prediction needs them, and LightGBM reads damaged ones as if they were whole.
+        self._text = "".join(text.partition(_END)[:2])
         # Read from its text even when just fitted, so that a model is the same before and after it is kept.
-        self._text = text
-        self._booster = lightgbm.Booster(model_str=text)
+        self._booster = lightgbm.Booster(model_str=self._text)
 
     def _scores(self, block: np.ndarray) -> np.ndarray:
         found = self._booster.predict(block, raw_score=True, num_threads=self.threads)

@@ -12,6 +12,8 @@ from quantflux.learning.samples import Sample
 
 STRETCH_BYTES = 32 * 2**20
 
+_DAYS_DRAWN = 128
+
 
 def rows_at_once(features: int) -> int:
     """Return how many cells with so many features of float32 fill a stretch."""
@@ -40,10 +42,21 @@ def matrix(sample: Sample, scaler: Scaling) -> np.ndarray:
 
 
 def drawn(sample: Sample, most: int) -> Sample:
-    """Return at most so many cells of a sample, at even distances: from all days alike, the same every time."""
+    """Return at most so many cells of a sample, the same every time.
+
+    They are at even distances on days at even distances, of which there are at least 128 if the sample has so many.
+    Not on all of its days: that would cost a pass over everything that is stored.
+    """
     if len(sample) <= most:
         return sample
-    return Sample(sample.dataset, sample.places[np.linspace(0, len(sample) - 1, most).astype(np.int64)])
+    day, size = np.unique(sample.row, return_counts=True)
+    days = min(max(_DAYS_DRAWN, -(-most // int(size.mean()))), len(day))
+    chosen = np.zeros(len(day), dtype=bool)
+    chosen[np.linspace(0, len(day) - 1, days).round().astype(np.int64)] = True
+    places = sample.places[np.repeat(chosen, size)]
+    if len(places) > most:
+        places = places[np.linspace(0, len(places) - 1, most).astype(np.int64)]
+    return Sample(sample.dataset, places)
 
 
 def something(train: Sample, kind: str) -> None:
