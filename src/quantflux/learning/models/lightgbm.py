@@ -142,7 +142,7 @@ class LightgbmPredictor(Fitted):
 
     def __init__(self, text: str, **head: Any) -> None:
         super().__init__(**head)
-        # Parameters may follow the trees. No prediction needs them, and LightGBM reads damaged ones as if they were whole.
+        # Parameters may follow the trees. No prediction needs them, and reading damaged ones may end the process.
         self._text = "".join(text.partition(_END)[:2])
         # Read from its text even when just fitted, so that a model is the same before and after it is kept.
         self._booster = lightgbm.Booster(model_str=self._text)
