@@ -21,9 +21,10 @@ from quantflux.learning.specification import (
     read_specification,
     specification_of,
     specification_of_v1,
+    write_specification,
 )
 
-MEMBERS = [{"kind": "lightgbm"}, {"kind": "forest", "weight": 2.0, "parameters": {"max_depth": 5}}]
+MEMBERS = [{"kind": "lightgbm"}, {"kind": "random_forest", "weight": 2.0, "parameters": {"max_depth": 5}}]
 
 
 def values(**changed: Any) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class TestReading:
         spec = parse_document('id = "e"\nfeatures = ["close"]\n' + re.sub("^# ", "", text, flags=re.M)).into(
             ModelSpec
         )
-        assert [member.kind for member in spec.members] == ["lightgbm", "forest"]
+        assert [member.kind for member in spec.members] == ["lightgbm", "random_forest"]
 
     def test_toml_yaml_and_mapping_say_the_same(self, tmp_path: Any) -> None:
         toml, yaml = tmp_path / "m.toml", tmp_path / "m.yaml"
@@ -125,6 +126,22 @@ class TestReading:
         assert specification_of(told) == spec
         assert specification_of(told).to_dict() == told
 
+    def test_a_written_file_is_the_same_model(self, tmp_path: Any) -> None:
+        given = {
+            "id": "m",
+            "name": "1e3",
+            "kind": "ensemble",
+            "features": ["close", "-1 * open"],
+            "members": MEMBERS,
+        }
+        spec = specification_of(given | {"universe": {"start": "2020-01-02"}, "weights": {"half_life": 20}})
+
+        write_specification(spec, tmp_path / "new" / "m.yaml")
+
+        assert read_specification(tmp_path / "new" / "m.yaml") == spec
+        with pytest.raises(InvalidRequest, match="as YAML"):
+            write_specification(spec, tmp_path / "m.json")
+
     def test_members_without_a_seed_get_different_ones(self) -> None:
         members = [{"kind": "lightgbm"}, {"kind": "lightgbm"}, {"kind": "lightgbm", "seed": 3}]
         assert specification_of(values(kind="ensemble", seed=8, members=members)).member_seeds() == (8, 9, 3)
@@ -135,7 +152,7 @@ class TestReading:
         assert spec.model_parameters == {
             "members": [
                 {"kind": "lightgbm", "parameters": {}, "seed": 4, "weight": 1.0},
-                {"kind": "forest", "parameters": {"max_depth": 5}, "seed": 5, "weight": 2.0},
+                {"kind": "random_forest", "parameters": {"max_depth": 5}, "seed": 5, "weight": 2.0},
             ],
             "combine": "mean",
         }
@@ -157,7 +174,8 @@ class TestRefusals:
             ({"task": "rankin"}, "task", "did you mean ranking?"),
             ({"parameter": {}}, "parameter", "did you mean parameters?"),
             ({"id": "../m"}, "id", "found"),
-            ({"id": "m" * 65}, "id", "found"),
+            ({"id": "m" * 51}, "id", "found"),
+            ({"id": "5d"}, "id", "found"),
             ({"id": "m\n"}, "id", "found"),
             ({"seed": -1}, "seed", "at least 0"),
             ({"seed": 2**31}, "seed", "below"),
@@ -212,13 +230,13 @@ class TestRefusals:
             (
                 {
                     "kind": "ensemble",
-                    "members": [{"kind": "forest", "seed": 1}, {"kind": "forest", "seed": 1}],
+                    "members": [{"kind": "random_forest", "seed": 1}, {"kind": "random_forest", "seed": 1}],
                 },
                 "members.2",
                 "is the same model as members.1",
             ),
             (
-                {"kind": "ensemble", "members": [{"kind": "ensemble"}, {"kind": "forest"}]},
+                {"kind": "ensemble", "members": [{"kind": "ensemble"}, {"kind": "random_forest"}]},
                 "members.1.kind",
                 "valid is one of",
             ),
@@ -233,7 +251,11 @@ class TestRefusals:
                 "members.2.parameters",
                 "mlp has no parameter",
             ),
-            ({"kind": "forest", "task": "ranking"}, "task", "can be done by lightgbm, xgboost, catboost"),
+            (
+                {"kind": "random_forest", "task": "ranking"},
+                "task",
+                "can be done by lightgbm, xgboost, catboost",
+            ),
             (
                 {
                     "kind": "ridge",
@@ -267,7 +289,7 @@ class TestFirstVersion:
         [
             (
                 "random_forest",
-                "forest",
+                "random_forest",
                 {"n_estimators": 100, "max_depth": 10, "min_samples_split": 5, "min_samples_leaf": 2},
             ),
             (

@@ -1,4 +1,4 @@
-"""A YAML loader for files that people write: safe, by the core schema of YAML 1.2, and strict about mistakes.
+"""YAML for files that people write: safe, by the core schema of YAML 1.2, and strict about mistakes.
 
 PyYAML follows YAML 1.1, in which `no` is false, `1e-3` a text, `12:30` a number of seconds, and `017` fifteen; here
 what begins with a needless zero, such as the code of a share, is a text.
@@ -7,9 +7,12 @@ what begins with a needless zero, such as the code of a share, is a text.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
+
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class CoreLoader(yaml.SafeLoader):
@@ -31,7 +34,7 @@ class CoreLoader(yaml.SafeLoader):
         made = {}
         for key_node, value_node in node.value:
             key = key_node.value
-            if key_node.tag != "tag:yaml.org,2002:str":
+            if key_node.tag != _TEXT:
                 raise _mistake(f"the key {key!r:.60} is no text; put it in quotes", key_node)
             if key in made:
                 raise _mistake(f"the key {key!r:.60} stands twice", key_node)
@@ -60,3 +63,36 @@ for tag, pattern, first in (
     ("timestamp", r"[0-9]{4}-[0-9]{2}-[0-9]{2}", list("0123456789")),
 ):
     CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"^(?:{pattern})$"), first)
+
+
+class CoreDumper(yaml.SafeDumper):
+    """Writes what `CoreLoader` reads back: texts that YAML 1.2 would take for something else stand in quotes."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write the same value out wherever it stands: references cannot be read back."""
+        return True
+
+
+def written(values: Mapping[str, Any]) -> str:
+    """Return texts, finite numbers, truths, days, lists and mappings as YAML.
+
+    Examples
+    --------
+    >>> print(written({"id": "first", "code": "1e3", "parts": [1, 0.5]}), end="")
+    id: first
+    code: "1e3"
+    parts:
+    - 1
+    - 0.5
+    """
+    text: str = yaml.dump(values, Dumper=CoreDumper, sort_keys=False, allow_unicode=True, width=110)
+    return text
+
+
+def _represent_text(dumper: CoreDumper, value: str) -> yaml.ScalarNode:
+    taken_for = CoreLoader("").resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+    plain = taken_for == _TEXT and value.isprintable()
+    return dumper.represent_scalar(_TEXT, value, None if plain else '"')
+
+
+CoreDumper.add_representer(str, _represent_text)

@@ -21,7 +21,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lightgbm": {"parameters": {"n_estimators": 6, "min_data_in_leaf": 20, "num_leaves": 7}},
     "xgboost": {"parameters": {"n_estimators": 3, "max_depth": 3, "min_child_weight": 20}},
     "catboost": {"parameters": {"n_estimators": 3, "max_depth": 3}},
-    "forest": {"parameters": {"n_estimators": 3, "max_depth": 3}},
+    "random_forest": {"parameters": {"n_estimators": 3, "max_depth": 3}},
     "mlp": {"parameters": {"max_iter": 2}},
     "ensemble": {"members": [{"kind": "ridge"}, {"kind": "lightgbm", "parameters": {"n_estimators": 3}}]},
 }
@@ -55,7 +55,7 @@ def sample(days: int = 60, symbols: int = 20) -> Sample:
 
 
 def described(kind: str = "lightgbm", **more: Any) -> ModelSpec:
-    missing = "keep" if kind in {"lightgbm", "xgboost", "catboost", "forest"} else "median"
+    missing = "keep" if kind in {"lightgbm", "xgboost", "catboost", "random_forest"} else "median"
     features = {"names": list(NAMES), "missing": missing, "scale": "standard"}
     return specification_of({"id": "trial", "kind": kind, "seed": 7, "features": features, **more})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from quantflux.core.errors import InvalidRequest
+from quantflux.learning.specification import ID_RULE, is_model_id
 
 CANDIDATE, PRODUCTION, RETIRED = "candidate", "production", "retired"
 STAGES = (CANDIDATE, PRODUCTION, RETIRED)
 """Every version begins as a candidate. One version of a model is in production; what it replaces is retired."""
 
-_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,49}")
 _LONGEST = 500
 
 
@@ -115,10 +114,8 @@ def check_model_id(name: str) -> str:
     >>> check_model_id("alpha158.lgb")
     'alpha158.lgb'
     """
-    if not _ID.fullmatch(name):
-        raise InvalidRequest(
-            f"no model can be called {name[:60]!r}; valid is a letter, then at most 49 letters, digits, '_', '.' or '-'"
-        )
+    if not is_model_id(name):
+        raise InvalidRequest(f"no model can be called {name[:60]!r}; valid is {ID_RULE}")
     return name
 
 

@@ -5,7 +5,12 @@ whole before any data are read, and every problem is named with its key. `ModelS
 form that JSON can hold, which is what is stored beside a trained model.
 """
 
-from quantflux.learning.specification.files import example, read_specification, specification_of
+from quantflux.learning.specification.files import (
+    example,
+    read_specification,
+    specification_of,
+    write_specification,
+)
 from quantflux.learning.specification.model import Kind, Member, ModelSpec, Task
 from quantflux.learning.specification.sections import (
     FeatureSpec,
@@ -14,9 +19,11 @@ from quantflux.learning.specification.sections import (
     UniverseSpec,
     WeightSpec,
 )
+from quantflux.learning.specification.spellings import ID_RULE, is_model_id
 from quantflux.learning.specification.v1 import specification_of_v1
 
 __all__ = [
+    "ID_RULE",
     "FeatureSpec",
     "Kind",
     "LabelSpec",
@@ -27,7 +34,9 @@ __all__ = [
     "UniverseSpec",
     "WeightSpec",
     "example",
+    "is_model_id",
     "read_specification",
     "specification_of",
     "specification_of_v1",
+    "write_specification",
 ]

@@ -1,4 +1,7 @@
-"""Reads model files, TOML or YAML, and plain mappings into `ModelSpec`. Every mistake is named with its key."""
+"""Reads model files, TOML or YAML, and plain mappings into `ModelSpec`, and writes such files.
+
+Every mistake is named with its key.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quantflux.core.documents import Document, read_document
+from quantflux.core.errors import InvalidRequest, StoreUnavailable
 from quantflux.learning.specification.model import ModelSpec
 
 
@@ -41,9 +45,30 @@ def specification_of(values: Mapping[str, Any], called: str = "the model") -> Mo
     Traceback (most recent call last):
     ...
     quantflux.core.errors.InvalidRequest: the model: kind: found "lightgmb"; valid is one of lightgbm, xgboost, \
-catboost, forest, ridge, lasso, elastic_net, mlp, ensemble; did you mean lightgbm?
+catboost, random_forest, ridge, lasso, elastic_net, mlp, ensemble; did you mean lightgbm?
     """
     return Document(called, "", dict(values)).into(ModelSpec)
+
+
+def write_specification(spec: ModelSpec, path: Path) -> None:
+    """Write a model file, in YAML, that `read_specification` reads back as the same model.
+
+    Raises
+    ------
+    InvalidRequest
+        If the file does not end with .yaml or .yml.
+    StoreUnavailable
+        If it cannot be written.
+    """
+    from quantflux.core.yaml_core import written  # noqa: PLC0415 - only who writes needs it
+
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        raise InvalidRequest(f"{path}: a model is written as YAML; valid endings are .yaml and .yml")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(written(spec.to_dict()), encoding="utf-8")
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def example() -> str:

@@ -23,19 +23,21 @@ from quantflux.learning.specification.spellings import check_id, check_parameter
 
 _BOOSTING = ("lightgbm", "xgboost", "catboost")
 _LINEAR = ("ridge", "lasso", "elastic_net")
-_SINGLE = (*_BOOSTING, "forest", *_LINEAR, "mlp")
+_SINGLE = (*_BOOSTING, "random_forest", *_LINEAR, "mlp")
 _TASKS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_BOOSTING, ("regression", "ranking", "classification")),
-    **dict.fromkeys(("forest", "mlp"), ("regression", "classification")),
+    **dict.fromkeys(("random_forest", "mlp"), ("regression", "classification")),
     **dict.fromkeys(_LINEAR, ("regression",)),
 }
 
 SingleKind = Annotated[
-    Literal["lightgbm", "xgboost", "catboost", "forest", "ridge", "lasso", "elastic_net", "mlp"],
+    Literal["lightgbm", "xgboost", "catboost", "random_forest", "ridge", "lasso", "elastic_net", "mlp"],
     BeforeValidator(one_of(*_SINGLE)),
 ]
 Kind = Annotated[
-    Literal["lightgbm", "xgboost", "catboost", "forest", "ridge", "lasso", "elastic_net", "mlp", "ensemble"],
+    Literal[
+        "lightgbm", "xgboost", "catboost", "random_forest", "ridge", "lasso", "elastic_net", "mlp", "ensemble"
+    ],
     BeforeValidator(one_of(*_SINGLE, "ensemble")),
 ]
 Task = Annotated[
@@ -77,11 +79,11 @@ class ModelSpec(Choosy):
     Attributes
     ----------
     id : str
-        Its name among models, and of its folder: letters, digits, `_` and `-`, at most 64, no sign first.
+        Its name among models, and of its folder: a letter, then at most 49 letters, digits, `_`, `.` and `-`.
     name : str
         For people.
     kind : str
-        `lightgbm`, `xgboost`, `catboost`, `forest`, `ridge`, `lasso`, `elastic_net`, `mlp` or `ensemble`.
+        `lightgbm`, `xgboost`, `catboost`, `random_forest`, `ridge`, `lasso`, `elastic_net`, `mlp` or `ensemble`.
     task : {"regression", "ranking", "classification"}
     seed : int
         Of everything random in it: the same seed makes the same model.

@@ -15,7 +15,8 @@ from quantflux.expressions.labels import horizon_of
 from quantflux.expressions.text import parse
 
 _FACTOR_OF_LIBRARY = re.compile(r"[A-Za-z]\w{0,63}\.[A-Za-z]\w{0,63}", re.ASCII)
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,49}")
+ID_RULE = "a letter, then at most 49 letters, digits, '_', '.' or '-'"
 _PARAMETER = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
 _ELSEWHERE = {
     "seed": ("seed", "random_state", "random_seed", "data_random_seed"),
@@ -59,12 +60,15 @@ def read_day(value: Any) -> Any:
     return value
 
 
+def is_model_id(text: str) -> bool:
+    """Say whether a text can name a model and its folder: see `ID_RULE`."""
+    return _ID.fullmatch(text) is not None
+
+
 def check_id(text: str) -> str:
     """Check that a text can name a model and its folder."""
-    if not _ID.fullmatch(text):
-        raise ValueError(
-            f"found {shown(text)}; valid are up to 64 letters, digits, _ and -, a letter or digit first"
-        )
+    if not is_model_id(text):
+        raise ValueError(f"found {shown(text)}; valid is {ID_RULE}")
     return text
 
 

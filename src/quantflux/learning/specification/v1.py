@@ -37,7 +37,7 @@ _FOREST: Mapping[str, Any] = {
     "random_state": 42,
 }
 _TYPES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "random_forest": ("forest", _FOREST),
+    "random_forest": ("random_forest", _FOREST),
     "xgboost": ("xgboost", _BOOSTED),
     "lightgbm": ("lightgbm", _BOOSTED),
 }
@@ -69,7 +69,7 @@ def specification_of_v1(row: Mapping[str, Any]) -> ModelSpec:
     ...     "factor_list": '["momentum_5d", "roe_ttm"]', "target_type": "return_10d", "model_params": None,
     ... })
     >>> spec.kind, spec.features.names, spec.label.horizon, spec.seed
-    ('forest', ('v1.momentum_5d', 'v1.roe_ttm'), 10, 42)
+    ('random_forest', ('v1.momentum_5d', 'v1.roe_ttm'), 10, 42)
     """
     for column in ("model_id", "model_type", "factor_list", "target_type"):
         if row.get(column) in (None, ""):
