@@ -67,14 +67,14 @@ def _survives(registry: ModelRegistry, template: Path, folder: Path, seeds: rang
 def test_mutants_do_no_harm(registry: ModelRegistry, template: Path, tmp_path: Path) -> None:
     registry.promote("trial", 1, "production", reason="good", actor="ada")
 
-    assert _survives(registry, template, tmp_path, range(40)) >= 35
+    assert _survives(registry, template, tmp_path, range(40)) >= 38
 
 
 @pytest.mark.slow
 def test_a_thousand_mutants_do_no_harm(registry: ModelRegistry, template: Path, tmp_path: Path) -> None:
     registry.promote("trial", 1, "production", reason="good", actor="ada")
 
-    assert _survives(registry, template, tmp_path, range(1000, 2000)) >= 900
+    assert _survives(registry, template, tmp_path, range(1000, 2000)) >= 970
 
 
 @pytest.fixture

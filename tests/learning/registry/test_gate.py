@@ -202,7 +202,19 @@ SEVEN = "left_child=1 4 -2 -3 5 -1"
         (_text("leaf_value=0", "leaf_value=inf 0"), "leaf_value has 8 numbers"),
         (_text("Tree=1", "Tree=7"), "tree 1 is called 7"),
         (_text("num_tree_per_iteration=1", "num_tree_per_iteration=4"), "do not agree|for 4 scores"),
-        (_text("end of trees", "end of"), "no sound trees"),
+        (_text("end of trees", "end of"), "does not end with 'end of trees'"),
+        # What may follow was seen to end the process when it is damaged, and not each time.
+        (
+            _text("end of trees", "end of trees\n\nparameters:\n[boosting: gbdt]"),
+            "does not end with 'end of trees'",
+        ),
+        (_text("objective=regression", "objective=-regression"), "objective is '-regression'"),
+        (
+            _text("label_index=0", "label_index=0\nmonotone_constraints=1 0 0"),
+            "has the line 'monotone_constraints'",
+        ),
+        (_text("num_cat=0", "num_cat=0\ncat_threshold=1 2"), "has the line 'cat_threshold'"),
+        (_text("version=v4", "version=v9"), "version is 'v9'"),
     ],
 )
 def test_trees_that_cannot_be_walked(
