@@ -89,7 +89,7 @@ def _lead(made: TrainedModel) -> str:
             f"{folds} folds: each knows only labels that were known then, and samples whose labels reach into the test "
             "are left out. Every figure is out of sample.",
         )
-        + f"<p>{words(told)}</p>"
+        + f"<p><b>{words(TITLES[made.evaluation.verdict])}</b><br>{words(told)}</p>"
         + (f'<p class="small">{control}</p>' if control else "")
     )
 
@@ -97,8 +97,10 @@ def _lead(made: TrainedModel) -> str:
 def _cards(made: TrainedModel) -> str:
     found = made.evaluation.figures
     shown = [
-        (both("结论", "Verdict"), words(TITLES[made.evaluation.verdict])),
-        ("RankIC", coloured(number(found["rank_ic"], 4, sign=True), found["rank_ic"])),
+        (
+            both("样本外 RankIC", "RankIC out of sample"),
+            coloured(number(found["rank_ic"], 4, sign=True), found["rank_ic"]),
+        ),
         (both("t 值", "t"), number(found["t_value"], 1)),
         (both("打乱标签的 RankIC", "RankIC of shuffled labels"), _of_control(made.control)),
         (
