@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -36,11 +36,12 @@ from quantflux.factors.universe import SEASONED_AFTER, is_seasoned
 from quantflux.learning.features import StoredFeatures, feature_expressions
 from quantflux.learning.labels import Labels, make_labels
 from quantflux.learning.samples import Dataset
-from quantflux.learning.specification import FeatureSpec, LabelSpec, ModelSpec, WeightSpec
+from quantflux.learning.specification import FeatureSpec, LabelSpec, ModelSpec, UniverseSpec, WeightSpec
 from quantflux.learning.weights import balanced, decayed, within_days
 from quantflux.rules import special_treatment
 
 _ATTEMPTS = 3
+_WRITTEN_TO = f"the data were written to during each of {_ATTEMPTS} attempts to read them; try again later"
 _RECENT = timedelta(days=250)  # within which nearly every name has traded on as many days as make it seasoned
 
 
@@ -65,6 +66,8 @@ class Assembled:
         defined anew does not change what a model sees.
     where : str or None
         The universe's condition likewise.
+    label : LabelSpec
+        The label, its expression likewise.
     notes : tuple of str
         What a reader should know: features left out, and other things that the data do not allow.
     """
@@ -77,6 +80,25 @@ class Assembled:
     expressions: dict[str, str]
     digests: dict[str, str]
     where: str | None
+    label: LabelSpec
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """The market of a span and what became of its names; see `Assembled`.
+
+    Attributes
+    ----------
+    market : MarketData
+    chosen : array of bool, shape (T, N)
+    labels : Labels
+    notes : tuple of str
+    """
+
+    market: MarketData
+    chosen: np.ndarray
+    labels: Labels
     notes: tuple[str, ...]
 
 
@@ -109,33 +131,55 @@ def assemble(
     for _ in range(_ATTEMPTS):
         before = _versions(data)
         values = factors.stored_values(features, hooks=hooks)
-        universe = None if where is None else factors.stored_values({"where": where})
-        market = load_market(data, spec.universe.start, spec.universe.end)
-        fields, read, told = _label_fields(data, label, market.raw)
-        versions = _agreed(
-            before, values.versions, {} if universe is None else universe.versions, read, _versions(data)
-        )
+        read = _read(data, factors, spec.universe, label, where)
+        versions = _agreed(before, values.versions, read.versions, _versions(data))
         if versions is not None:
             break
     else:
-        raise VersionConflict(
-            f"the data were written to during each of {_ATTEMPTS} attempts to read them; try again later"
-        )
-    chosen = market.market.chosen & _true(universe, market.raw.times, market.raw.symbols)
-    labels = make_labels(label, market, fields, chosen)
-    if market.standing is None:
-        notes = (*notes, "no instruments are stored, so names under special treatment count as investable")
+        raise VersionConflict(_WRITTEN_TO)
+    found = _outcomes(read, label)
     return Assembled(
-        dataset=_dataset(spec, market, chosen, labels, values),
-        market=market,
-        chosen=chosen,
-        labels=labels,
+        dataset=_dataset(spec, found, values),
+        market=found.market,
+        chosen=found.chosen,
+        labels=found.labels,
         versions=versions,
         expressions={name: to_text(node) for name, node in features.items()},
         digests={name: node.digest for name, node in features.items()},
         where=None if where is None else to_text(where),
-        notes=(*notes, *told),
+        label=label,
+        notes=(*notes, *found.notes),
     )
+
+
+def outcomes(
+    data: DataAccessLayer, factors: FactorEngine, universe: UniverseSpec, label: LabelSpec
+) -> Outcomes:
+    """Return what became of names, as it is known today: `Assembled` without any features.
+
+    Parameters
+    ----------
+    data : DataAccessLayer
+    factors : FactorEngine
+    universe : UniverseSpec
+    label : LabelSpec
+
+    Raises
+    ------
+    NotFound
+        If a field is unknown or has no data, or there are no bars.
+    InvalidRequest
+        If the span has too few days or names.
+    VersionConflict
+        If the data were written to again and again meanwhile.
+    """
+    where, label = _condition(factors, universe.where), _resolved(factors, label)
+    for _ in range(_ATTEMPTS):
+        before = _versions(data)
+        read = _read(data, factors, universe, label, where)
+        if _agreed(before, read.versions, _versions(data)) is not None:
+            return _outcomes(read, label)
+    raise VersionConflict(_WRITTEN_TO)
 
 
 def today(
@@ -254,9 +298,37 @@ def _label_fields(
     return found.panel, found.dataset_versions, found.notes
 
 
-def _dataset(
-    spec: ModelSpec, market: MarketData, chosen: np.ndarray, labels: Labels, values: StoredValues
-) -> Dataset:
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What outcomes are made of; `versions` is None if it is of two states of the data."""
+
+    market: MarketData
+    universe: StoredValues | None
+    fields: Panel | None
+    versions: Mapping[str, int] | None
+    notes: tuple[str, ...]
+
+
+def _read(
+    data: DataAccessLayer, factors: FactorEngine, span: UniverseSpec, label: LabelSpec, where: Node | None
+) -> _Read:
+    universe = None if where is None else factors.stored_values({"where": where})
+    market = load_market(data, span.start, span.end)
+    fields, versions, notes = _label_fields(data, label, market.raw)
+    agreed = _agreed({} if universe is None else universe.versions, versions)
+    return _Read(market, universe, fields, agreed, notes)
+
+
+def _outcomes(read: _Read, label: LabelSpec) -> Outcomes:
+    market, notes = read.market, read.notes
+    if market.standing is None:
+        notes = ("no instruments are stored, so names under special treatment count as investable", *notes)
+    chosen = market.market.chosen & _true(read.universe, market.raw.times, market.raw.symbols)
+    return Outcomes(market, chosen, make_labels(label, market, read.fields, chosen), notes)
+
+
+def _dataset(spec: ModelSpec, found: Outcomes, values: StoredValues) -> Dataset:
+    market, chosen, labels = found.market, found.chosen, found.labels
     row, column = np.nonzero(chosen & np.isfinite(labels.values))
     if not len(row):
         raise InvalidRequest(
@@ -276,6 +348,7 @@ def _dataset(
         label=label,
         known=labels.known[row, column],
         weight=weights_of(spec.weights, row, label),
+        weigh=partial(weights_of, spec.weights),
     )
 
 
@@ -337,10 +410,12 @@ def _versions(data: DataAccessLayer) -> dict[str, int]:
     return {dataset.name: data.version(dataset) for dataset in (DAILY, INSTRUMENTS)}
 
 
-def _agreed(*several: Mapping[str, int]) -> dict[str, int] | None:
+def _agreed(*several: Mapping[str, int] | None) -> dict[str, int] | None:
     """Return all versions together; None if two are of different states of the data."""
     together: dict[str, int] = {}
     for versions in several:
+        if versions is None:
+            return None
         for name, version in versions.items():
             if together.setdefault(name, version) != version:
                 return None

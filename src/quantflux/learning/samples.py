@@ -6,11 +6,15 @@ needed, so a market of millions of cells is never held as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+
+Weigh = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Returns positive weights of cells, shape (K,), given their rows and labels."""
 
 
 class Features(Protocol):
@@ -53,6 +57,9 @@ class Dataset:
         name could not be sold.
     weight : array of float32, shape (K,)
         Positive.
+    weigh : callable or None
+        Weighs the cells of each sample by themselves, in place of `weight`: how many cells a class has, and which day
+        is the newest, depends on what a model learns from.
     """
 
     days: np.ndarray
@@ -63,6 +70,7 @@ class Dataset:
     label: np.ndarray
     known: np.ndarray
     weight: np.ndarray
+    weigh: Weigh | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -112,7 +120,9 @@ class Sample:
     @cached_property
     def weight(self) -> np.ndarray:
         """float32, shape (K,), 1 on average: what regularises a model must not depend on how old its sample is."""
-        own = self.dataset.weight[self.places].astype(np.float64)
+        weigh = self.dataset.weigh
+        found = self.dataset.weight[self.places] if weigh is None else weigh(self.row, self.label)
+        own = found.astype(np.float64)
         return np.asarray(own / own.mean() if len(own) else own, dtype=np.float32)
 
     @property

@@ -2,15 +2,16 @@
 
 1. Each fold fits scaler and model on its train sample alone, stops early by its valid sample, and predicts the names
    that one could have chosen on its test days, whether or not their outcome was ever known (`_out_of_sample`).
-2. What the folds predicted, put together, is what the model is judged by: no prediction comes from a model that has
-   seen a label which was not known then. Rows that several folds test have the mean of their predictions.
+2. What the folds predicted, put together, is what the model is judged by. No prediction comes from a model that has
+   seen a label whose span meets that of the day predicted; in a walk forward none comes from one that has seen a later
+   day. Rows that several folds test have the mean of their predictions.
 3. The model that is kept is fitted like one more fold behind the last, up to the newest known labels (`_kept`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from quantflux.factors.ranking import SortedRows, rank_correlation
 from quantflux.learning.assembly import Assembled
 from quantflux.learning.models import learner
 from quantflux.learning.models.contract import Learner, Predictor
-from quantflux.learning.samples import Dataset, Features, Sample
+from quantflux.learning.samples import Features, Sample
 from quantflux.learning.scaling import Scaler
 from quantflux.learning.specification import ModelSpec
 from quantflux.learning.splits import Fold, Splitter, purged, samples_of, splitter_of
@@ -55,6 +56,7 @@ class FoldResult:
     rounds : int
         That the model kept; 1 for models without rounds.
     seconds : float
+        That fitting and predicting took.
     valid_ic, test_ic : float
         Mean rank correlation of predictions and labels by day; NaN where there is none.
     """
@@ -84,6 +86,11 @@ class Trained:
     scaler : Scaler
     sample : Sample
         What the kept model was fitted on.
+    last : datetime64[D]
+        The last day whose labels it was fitted on or stopped by.
+    known : datetime64[D]
+        The day at whose close the newest of those labels was known: what is predicted of an earlier day is not out of
+        sample, for the model has seen a part of what came.
     """
 
     spec: ModelSpec
@@ -92,6 +99,8 @@ class Trained:
     predictor: Predictor
     scaler: Scaler
     sample: Sample
+    last: np.datetime64
+    known: np.datetime64
 
 
 def train(
@@ -107,40 +116,14 @@ def train(
         If `hooks.cancelled` said so.
     """
     told = hooks or Hooks()
-    dataset, reach = assembled.dataset, assembled.labels.reach
     splitter = splitter_of(spec.split)
-    folds = splitter.split(len(dataset.days), reach)
+    folds = splitter.split(len(assembled.dataset.days), assembled.labels.reach)
     fitting = _Fitting(spec, assembled, splitter, threads, told)
-    predictions = np.zeros(assembled.chosen.shape)
-    counts = np.zeros(assembled.chosen.shape, dtype=np.int16)
-    results = []
     told.folds(0, len(folds) + 1)
-    for fold in folds:
-        begun = time.perf_counter()
-        learnt, checked, _ = samples_of(dataset, fold, reach)
-        predictor, scaler = fitting.fit(learnt, checked)
-        found = _predicted(predictor, scaler, dataset.features, assembled.chosen, fold.test)
-        there = ~np.isnan(found)
-        predictions[fold.test] += np.where(there, found, 0.0)
-        counts[fold.test] += there
-        results.append(
-            FoldResult(
-                fold.number,
-                (dataset.days[learnt.row[0]], dataset.days[learnt.row[-1]]),
-                (dataset.days[fold.test[0]], dataset.days[fold.test[-1]]),
-                len(learnt),
-                predictor.rounds,
-                time.perf_counter() - begun,
-                _mean_ic(_scores(predictor, scaler, checked), checked),
-                mean_rank_ic(found, assembled.labels.values[fold.test], assembled.chosen[fold.test]),
-            )
-        )
-        told.folds(len(results), len(folds) + 1)
-    predictor, scaler, sample = _kept(fitting, dataset, spec, reach)
+    predictions, results = _out_of_sample(fitting, folds)
+    kept = _kept(fitting, predictions, results)
     told.folds(len(folds) + 1, len(folds) + 1)
-    with np.errstate(invalid="ignore"):
-        predictions /= np.where(counts > 0, counts, np.nan)
-    return Trained(spec, predictions, tuple(results), predictor, scaler, sample)
+    return kept
 
 
 def with_shuffled_labels(assembled: Assembled, seed: int) -> Assembled:
@@ -151,14 +134,14 @@ def with_shuffled_labels(assembled: Assembled, seed: int) -> Assembled:
     seed : int
     """
     random = np.random.default_rng(seed)
-    dataset = assembled.dataset
+    dataset, labels = assembled.dataset, assembled.labels
     order = np.lexsort((random.random(len(dataset)), dataset.row))  # within each day
-    label = dataset.label[order]
-    values = np.full(assembled.labels.values.shape, np.nan)
-    values[dataset.row, dataset.column] = label
     # The label that a cell got is known when that of its former owner was.
-    shuffled = replace(dataset, label=label, known=dataset.known[order])
-    return replace(assembled, dataset=shuffled, labels=replace(assembled.labels, values=values))
+    shuffled = replace(dataset, label=dataset.label[order], known=dataset.known[order])
+    values, known = np.full(labels.values.shape, np.nan), np.full(labels.known.shape, len(dataset.days))
+    values[dataset.row, dataset.column] = shuffled.label
+    known[dataset.row, dataset.column] = shuffled.known
+    return replace(assembled, dataset=shuffled, labels=replace(labels, values=values, known=known))
 
 
 def mean_rank_ic(predictions: np.ndarray, labels: np.ndarray, among: np.ndarray) -> float:
@@ -193,10 +176,11 @@ class _Fitting:
     def fit(self, learnt: Sample, checked: Sample | None) -> tuple[Predictor, Scaler]:
         if self.told.cancelled():
             raise Cancelled("the training was cancelled")
-        if len(np.unique(learnt.row)) < 2:
+        days = len(np.unique(learnt.row))
+        if days < 2:
             raise InvalidRequest(
-                f"a fold of {self.spec.id} has {len(learnt):,} cells on {len(np.unique(learnt.row))} days to learn "
-                "from; give the split longer train spans, or the universe more names"
+                f"a fold of {self.spec.id} has {len(learnt):,} cells on {days} days to learn from; give the split "
+                "longer train spans, or the universe more names"
             )
         scaler = Scaler.fit(self.spec.features.scale, self.spec.features.missing, learnt)
         predictor = self.model.fit(
@@ -210,22 +194,60 @@ class _Fitting:
         return predictor, scaler
 
 
-def _kept(
-    fitting: _Fitting, dataset: Dataset, spec: ModelSpec, reach: int
-) -> tuple[Predictor, Scaler, Sample]:
+def _out_of_sample(fitting: _Fitting, folds: Sequence[Fold]) -> tuple[np.ndarray, tuple[FoldResult, ...]]:
+    """Fit every fold; return what they predict of their test days, shape (T, N), and how each did."""
+    assembled, told = fitting.assembled, fitting.told
+    dataset, chosen, labels = assembled.dataset, assembled.chosen, assembled.labels
+    totals, counts = np.zeros(chosen.shape), np.zeros(chosen.shape, dtype=np.int16)
+    results: list[FoldResult] = []
+    for fold in folds:
+        begun = time.perf_counter()
+        learnt, checked, _ = samples_of(dataset, fold, labels.reach)
+        predictor, scaler = fitting.fit(learnt, checked)
+        found = _predicted(predictor, scaler, dataset.features, chosen, fold.test)
+        there = ~np.isnan(found)
+        totals[fold.test] += np.where(there, found, 0.0)
+        counts[fold.test] += there
+        results.append(
+            FoldResult(
+                number=fold.number,
+                train=(dataset.days[learnt.row[0]], dataset.days[learnt.row[-1]]),
+                test=(dataset.days[fold.test[0]], dataset.days[fold.test[-1]]),
+                cells=len(learnt),
+                rounds=predictor.rounds,
+                seconds=time.perf_counter() - begun,
+                valid_ic=_mean_ic(_scores(predictor, scaler, checked), checked),
+                test_ic=mean_rank_ic(found, labels.values[fold.test], chosen[fold.test]),
+            )
+        )
+        told.folds(len(results), len(folds) + 1)
+    predictions = np.divide(totals, counts, out=np.full(chosen.shape, np.nan), where=counts > 0)
+    return predictions, tuple(results)
+
+
+def _kept(fitting: _Fitting, predictions: np.ndarray, results: tuple[FoldResult, ...]) -> Trained:
     """Fit on the newest days: what a fold behind the last one would learn from and stop by."""
-    total = len(dataset.days)
-    usable = int(dataset.row.max()) + 1  # later labels are not known yet
-    valid = spec.split.valid or 0
-    low = 0
-    if fitting.splitter.forward and not spec.split.expanding:
-        low = max(usable - valid - spec.split.train, 0)
-    checked = np.arange(usable - valid, usable) if valid else _NO_ROWS
-    fold = Fold(-1, np.arange(low, usable - valid), checked, _NO_ROWS)
-    learnt = purged(dataset, fold.train, fold.valid, reach)
-    stop_by = dataset.on(fold.valid, before=total) if valid else None
-    predictor, scaler = fitting.fit(learnt, stop_by)
-    return predictor, scaler, learnt
+    dataset, split, reach = fitting.assembled.dataset, fitting.spec.split, fitting.assembled.labels.reach
+    usable = int(dataset.row.max()) + 1  # labels of later days are not known yet
+    valid = 0 if "valid" in split.unused() else split.valid
+    end = usable - valid - (reach + split.embargo if valid else 0)
+    sliding = fitting.splitter.forward and not split.expanding
+    rows = np.arange(max(end - split.train, 0) if sliding else 0, end)
+    stops = np.arange(max(usable - valid, 0), usable)
+    learnt = purged(dataset, rows, stops, reach)
+    checked = purged(dataset, stops, _NO_ROWS, reach)
+    predictor, scaler = fitting.fit(learnt, checked)
+    seen = np.concatenate([learnt.places, checked.places])
+    return Trained(
+        spec=fitting.spec,
+        predictions=predictions,
+        folds=results,
+        predictor=predictor,
+        scaler=scaler,
+        sample=learnt,
+        last=dataset.days[dataset.row[seen].max()],
+        known=dataset.days[dataset.known[seen].max()],
+    )
 
 
 def _scores(predictor: Predictor, scaler: Scaler, sample: Sample | None) -> np.ndarray | None:
