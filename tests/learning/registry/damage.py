@@ -52,7 +52,7 @@ def signed(folder: Path) -> None:
     path.write_text(json.dumps(manifest))
 
 
-def edit(folder: Path, name: str, **values: Any) -> None:
+def edit(folder: Path, file: str, /, **values: Any) -> None:
     """Change some keys of a JSON file of the folder."""
-    path = folder / name
+    path = folder / file
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))

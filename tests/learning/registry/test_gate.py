@@ -275,6 +275,10 @@ STRANGE_FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "shorter": (lambda folder: os.truncate(folder / MODEL, 100), "is damaged"),
     "longer": (lambda folder: os.truncate(folder / MODEL, 1 << 20), "is damaged"),
     "another id": (lambda folder: edit(folder, "manifest.json", id="../../evil"), "no model can be called"),
+    "a name that paints": (
+        lambda folder: edit(folder, "manifest.json", name="\x1b[31mred"),
+        "characters that can be shown",
+    ),
     "another kind": (lambda folder: edit(folder, "manifest.json", kind="os.path"), "kind"),
     "other features": (lambda folder: edit(folder, "manifest.json", features={"x": "y"}), "feature_hash"),
     "an unknown key": (lambda folder: edit(folder, "manifest.json", run="ls"), "run"),

@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from quantflux.core.documents import Section
 from quantflux.core.errors import InvalidRequest, StoreCorrupt
-from quantflux.learning.registry.records import check_model_id
+from quantflux.learning.registry.records import check_model_id, check_words
 from quantflux.learning.registry.training import feature_hash
 
 MANIFEST = "manifest.json"
@@ -52,7 +53,7 @@ class Manifest(Section):
 
     format: Literal[1] = 1
     id: Annotated[str, AfterValidator(check_model_id)]
-    name: str
+    name: Annotated[str, AfterValidator(partial(check_words, "the name"))]
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
     task: str
     seed: int

@@ -44,7 +44,7 @@ from quantflux.learning.registry.records import (
 from quantflux.learning.registry.rows import NewVersion, RowFile, Rows
 from quantflux.learning.registry.training import Training
 from quantflux.learning.registry.trial import Limits
-from quantflux.learning.registry.writing import copy_model, write_model
+from quantflux.learning.registry.writing import copy_model, to_disk, write_model
 from quantflux.learning.scaling import Scaler
 from quantflux.learning.specification import ModelSpec
 
@@ -312,6 +312,7 @@ class ModelRegistry:
                 if place.exists():  # of a writer that was killed before its rows were kept
                     shutil.rmtree(place)
                 folder.rename(place)
+                to_disk(place.parent)
             rows.add(version, new)
             rows.change(StageChange(new.id, version, CANDIDATE, self._clock.now(), actor, reason))
             return _found(rows, new.id, version, None)

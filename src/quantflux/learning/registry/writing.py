@@ -25,6 +25,7 @@ from quantflux.learning.registry.manifest import (
     FileEntry,
     Manifest,
 )
+from quantflux.learning.registry.records import check_words
 from quantflux.learning.registry.training import Training, feature_hash, library_versions, plain
 from quantflux.learning.scaling import Scaler
 from quantflux.learning.specification import ModelSpec
@@ -58,30 +59,30 @@ def write_model(
     )
     manifest = Manifest(
         id=spec.id,
-        name=spec.name,
+        name=check_words("the name of a model", spec.name),
         kind=spec.kind,
         task=spec.task,
         seed=spec.seed,
         created=created,
         first=about.first,
         last=about.last,
-        cells=about.cells,
+        cells=int(about.cells),
         features=dict(about.digests),
         feature_hash=feature_hash(about.digests),
-        data_versions=dict(about.data_versions),
+        data_versions={name: int(version) for name, version in about.data_versions.items()},
         libraries=library_versions(),
         figures=figures,
         files=_entries(folder),
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    _keep(folder)
+    _all_to_disk(folder)
 
 
 def copy_model(checked: Path, manifest: bytes, folder: Path) -> None:
     """Fill an empty folder with files that were checked, and with their manifest."""
     shutil.copytree(checked, folder, dirs_exist_ok=True)
     (folder / MANIFEST).write_bytes(manifest)
-    _keep(folder)
+    _all_to_disk(folder)
 
 
 def _predictions(predictor: Predictor, scaler: Scaler, about: Training) -> np.ndarray:
@@ -114,11 +115,15 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(values, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _keep(folder: Path) -> None:
-    """Wait until all of a folder is on the disk."""
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _all_to_disk(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        to_disk(path)
