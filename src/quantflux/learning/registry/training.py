@@ -21,7 +21,6 @@ _LIBRARIES = (
     "quantflux",
     "numpy",
     "scikit-learn",
-    "skops",
     "lightgbm",
     "xgboost-cpu",
     "xgboost",
