@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,20 @@ def test_features_that_never_vary_are_refused(kind: str) -> None:
         learner(kind, "regression", {}, 1, threads=1).fit(
             train, valid, scaler=Unscaled(), progress=lambda done, total: None, cancelled=lambda: False
         )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SMALL if kind != "catboost"])
+def test_labels_that_are_all_the_same_are_predicted(kind: str) -> None:
+    dataset = market(days=30, names=20)
+    dataset = replace(dataset, label=np.full(len(dataset), 0.01, np.float32))
+    train, valid, test = parts(dataset)
+
+    model = learner(kind, "regression", SMALL[kind], 1, threads=1).fit(
+        train, valid, scaler=Unscaled(), progress=lambda done, total: None, cancelled=lambda: False
+    )
+
+    np.testing.assert_allclose(model.predict(test.features()), 0.01, rtol=1e-6)
+    assert model.importance().tolist() == [0.0] * 6
 
 
 @pytest.mark.parametrize("kind", list(SMALL))

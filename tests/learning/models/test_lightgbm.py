@@ -126,8 +126,8 @@ def test_features_go_through_the_scaler_of_their_fold() -> None:
 
 
 def test_features_are_gathered_a_stretch_at_a_time(monkeypatch: Any) -> None:
-    monkeypatch.setattr(stretching, "STRETCH_BYTES", 4 * 6 * 1100)
     whole = fitted("lightgbm", "regression")
+    monkeypatch.setattr(stretching, "STRETCH_BYTES", 4 * 6 * 1100)
     asked = samples("regression")[0].dataset.features.asked  # type: ignore[attr-defined]
     asked.clear()
 

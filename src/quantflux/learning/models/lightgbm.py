@@ -220,7 +220,7 @@ def _asked(request: Request) -> dict[str, Any]:
         "seed": request.seed,
         "num_threads": request.threads,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,  # by rows takes a second copy of the bins, and here a quarter longer
         "feature_pre_filter": False,  # it would leave out features by what the drawn cells alone say
         "verbosity": -1,
         **more,

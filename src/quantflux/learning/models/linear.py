@@ -24,7 +24,7 @@ import numpy as np
 from quantflux.expressions.kernels.contract import jit
 from quantflux.learning.models.contract import Progress, Report, Request, Scaling
 from quantflux.learning.models.fitted import Fitted, named, numbers, read_head, read_json, shares
-from quantflux.learning.models.moments import Standard, standard_of
+from quantflux.learning.models.moments import Standard, label_units, standard_of
 from quantflux.learning.models.parameters import Number, Parameter, Whole
 from quantflux.learning.models.stretches import something, stretches
 from quantflux.learning.models.watching import Watch
@@ -81,14 +81,12 @@ class LinearLearner:
         watch = Watch(tries, self.request.parameters["early_stopping_rounds"], progress, cancelled, report)
         watch.begin()
         standard = standard_of(train, scaler, watch.check)
-        mean = float(np.average(train.label.astype(np.float64), weights=train.weight))
-        deviation = float(np.sqrt(np.average((train.label - mean) ** 2, weights=train.weight)))
-        units = mean, deviation if deviation > 0 else 1.0
+        units = label_units(train)
         learnt = _products(train, scaler, standard, units, watch.check)
         checked = None if valid is None else _products(valid, scaler, standard, units, watch.check)
         chosen = self._best(learnt, checked, watch)
         head = named(self.request, len(train.names), watch.best or 1)
-        return LinearPredictor(mean, chosen * units[1], standard, **head)
+        return LinearPredictor(units[0], chosen * units[1], standard, **head)
 
     def _tries(self, valid: Sample | None) -> bool:
         return valid is not None and self.request.parameters["alpha"] is None
@@ -214,7 +212,7 @@ def _products(
     for part, values in stretches(sample, scaler):
         check()
         moved = standard.apply(values)
-        label = (sample.label[part] - units[0]) / units[1]
+        label = (sample.label[part] - units[0]) / (units[1] or 1.0)
         weighted = moved * (sample.weight[part, None] / total)
         of_features += weighted.T @ moved
         with_label += label @ weighted

@@ -27,7 +27,7 @@ from quantflux.learning.models.contract import Progress, Report, Request, Scalin
 from quantflux.learning.models.fitted import Fitted, named, numbers, read_head, read_json, shares
 from quantflux.learning.models.layers import ACTIVATIONS, Layers
 from quantflux.learning.models.link import softmax
-from quantflux.learning.models.moments import Standard, standard_of
+from quantflux.learning.models.moments import Standard, label_units, standard_of
 from quantflux.learning.models.parameters import Choice, Number, Parameter, Sizes, Whole
 from quantflux.learning.models.stretches import drawn, gathered, matrix, rows_at_once, something
 from quantflux.learning.models.watching import Watch
@@ -197,7 +197,7 @@ class _Fitting:
             batch_size=min(chosen["batch_size"], *(part.stop - part.start for part in self._parts)),
             random_state=request.seed,
         )
-        self.label = (0.0, 1.0) if request.classes else _units(train)
+        self.label = (0.0, 1.0) if request.classes else label_units(train)
 
     def epoch(self, check: Callable[[], None]) -> None:
         """Learn from each cell once more."""
@@ -227,7 +227,7 @@ class _Fitting:
         """Return what shall come out."""
         if self.request.classes:
             return label.astype(np.int64)
-        return ((label - self.label[0]) / self.label[1]).astype(np.float32)
+        return ((label - self.label[0]) / (self.label[1] or 1.0)).astype(np.float32)
 
 
 class _Score:
@@ -249,13 +249,6 @@ class _Score:
 
 def _inputs(standard: Standard, features: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(standard.apply(features), -_BOUND, _BOUND))
-
-
-def _units(train: Sample) -> tuple[float, float]:
-    label = train.label.astype(np.float64)
-    mean = float(np.average(label, weights=train.weight))
-    deviation = float(np.sqrt(np.average((label - mean) ** 2, weights=train.weight)))
-    return mean, deviation if deviation > 0 else 1.0
 
 
 def _even_parts(cells: int, most: int) -> list[slice]:

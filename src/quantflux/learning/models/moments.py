@@ -1,4 +1,4 @@
-"""Weighted mean and deviation of each feature of a sample, in one pass over stretches."""
+"""Weighted mean and deviation of each feature of a sample, in one pass over stretches, and of its label."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ class Standard:
         moved[np.isnan(moved)] = 0.0
         moved[:, steady] = 0.0
         return np.asarray(moved)
+
+
+def label_units(sample: Sample) -> tuple[float, float]:
+    """Return weighted mean and deviation of a sample's labels; the deviation is 0 if they are all the same."""
+    label = sample.label.astype(np.float64)
+    mean = float(np.average(label, weights=sample.weight))
+    if np.ptp(label) == 0:
+        return mean, 0.0
+    return mean, float(np.sqrt(np.average((label - mean) ** 2, weights=sample.weight)))
 
 
 def standard_of(sample: Sample, scaler: Scaling, check: Callable[[], None]) -> Standard:
