@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from quantflux.core.errors import NotFound, StoreCorrupt
+from quantflux.core.errors import NotFound, StoreCorrupt, StoreUnavailable
 from quantflux.learning.registry import ModelVersion
 
 _COLUMNS = ("symbol", "trade_date", "prediction")
@@ -33,7 +33,13 @@ class OutOfSample:
     def keep(
         self, version: ModelVersion, days: np.ndarray, symbols: np.ndarray, predictions: np.ndarray
     ) -> None:
-        """Keep predictions of shape (T, N), NaN where there is none."""
+        """Keep predictions of shape (T, N), NaN where there is none.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the file cannot be written.
+        """
         row, column = np.nonzero(~np.isnan(predictions))
         names = pa.array(symbols.tolist(), pa.string())
         table = pa.table(
@@ -44,10 +50,14 @@ class OutOfSample:
             }
         )
         path = self._path(version)
-        path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}.new")
-        pq.write_table(table, fresh, compression="zstd")
-        fresh.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, fresh, compression="zstd")
+            fresh.replace(path)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise StoreUnavailable(f"{path} cannot be written: {error.strerror or error}") from error
 
     def read(self, version: ModelVersion, days: np.ndarray, symbols: np.ndarray) -> np.ndarray:
         """Return the predictions of a version on these days and symbols, shape (T, N); NaN where there is none.
@@ -70,10 +80,9 @@ class OutOfSample:
             raise StoreCorrupt(f"{path} cannot be read: {error}; delete it", str(path)) from error
         found = np.full((len(days), len(symbols)), np.nan)
         names = table.column("symbol").combine_chunks()
-        column = _places(np.array(names.dictionary.to_pylist(), dtype=np.str_), symbols)[
-            names.indices.to_numpy()
-        ]
-        row = _places(table.column("trade_date").to_numpy().astype("datetime64[D]"), days)
+        column = places(np.array(names.dictionary.to_pylist(), dtype=np.str_), symbols)
+        column = column[names.indices.to_numpy()]
+        row = places(table.column("trade_date").to_numpy().astype("datetime64[D]"), days)
         here = (row >= 0) & (column >= 0)
         found[row[here], column[here]] = table.column("prediction").to_numpy()[here]
         return found
@@ -82,7 +91,13 @@ class OutOfSample:
         return self._folder / version.id / f"{version.version}.parquet"
 
 
-def _places(wanted: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Return where each value stands on a sorted axis; -1 where it does not."""
+def places(wanted: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Return where each value stands on a sorted axis that is not empty; -1 where it does not.
+
+    Examples
+    --------
+    >>> places(np.array(["b", "x"]), np.array(["a", "b"])).tolist()
+    [1, -1]
+    """
     place = np.minimum(np.searchsorted(axis, wanted), len(axis) - 1)
     return np.where(axis[place] == wanted, place, -1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,51 +13,45 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from quantflux.core.errors import InvalidRequest, NotFound, UnknownSymbol
+from quantflux.core.errors import InvalidRequest, NotFound
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.contract import Query, day_of
 from quantflux.data.request import WhenLike, parse_symbols, parse_when
 from quantflux.data.schema import PREDICTIONS
 from quantflux.factors.engine import FactorEngine
-from quantflux.factors.market_data import MarketData, load_market
+from quantflux.factors.market_data import load_market
 from quantflux.factors.stored import Hooks as ValueHooks
-from quantflux.learning.assembly import Assembled, assemble, today
+from quantflux.learning.assembly import Assembled, assemble, outcomes, today
 from quantflux.learning.drift import Drift, drift_of
-from quantflux.learning.evaluation import Evaluation, judge, rank_ic_by_day
+from quantflux.learning.evaluation import Evaluation, Verdict, judge, rank_ic_by_day
 from quantflux.learning.explanation import Explained, Explanation, explain, explained
+from quantflux.learning.findings import Basis, training_of, trials_of, validated_in
 from quantflux.learning.monitoring import (
     Contest,
     Health,
-    Recommendation,
-    Validated,
     contest_of,
     health_of,
     paired_rank_ics,
-    validated_of,
 )
 from quantflux.learning.out_of_sample import OutOfSample
-from quantflux.learning.registry import (
-    PRODUCTION,
-    LoadedModel,
-    ModelRegistry,
-    ModelVersion,
-    Training,
-    canaries_of,
-    reference_of,
-)
+from quantflux.learning.predictions import laid_out, predictions_of
+from quantflux.learning.registry import PRODUCTION, LoadedModel, ModelRegistry, ModelVersion
 from quantflux.learning.specification import ModelSpec, specification_of
 from quantflux.learning.training import FoldResult, Hooks, Trained, train, with_shuffled_labels
 from quantflux.learning.tuning import Hooks as TuningHooks
 from quantflux.learning.tuning import TuningResult, tune
 
+logger = logging.getLogger(__name__)
+
 SOMEBODY = "local"
 """Who did it where nobody says."""
 
-_SEEN = (
-    "sees"  # of a version's figures: what its features and its universe mean, with no name of a factor left
-)
-_MOST_TOLD = 50
+_WORSE = 0.05
+"""Probability with which a version trained anew is kept back although it is no worse."""
+
+_HOPELESS = (Verdict.NOISE, Verdict.REVERSED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +112,18 @@ class MLService:
     async def train_model_async(
         self, model_config: ModelSpec | Mapping[str, Any], *, actor: str = SOMEBODY
     ) -> TrainedModel:
-        """Do what `train` does beside the event loop; a mapping is read as a model file is."""
+        """Do what `train` does beside the event loop; a mapping is read as a model file is.
+
+        Whoever stops waiting cancels the training, too.
+        """
         spec = model_config if isinstance(model_config, ModelSpec) else specification_of(model_config)
-        return await asyncio.to_thread(self.train, spec, actor=actor)
+        stopped = threading.Event()
+        hooks = Hooks(cancelled=stopped.is_set)
+        try:
+            return await asyncio.to_thread(self.train, spec, actor=actor, hooks=hooks)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
 
     def train(
         self,
@@ -151,17 +156,19 @@ class MLService:
         """
         assembled = assemble(self._data, self._factors, spec, hooks=value_hooks)
         trained = train(assembled, spec, threads=self._threads, hooks=hooks)
-        trials = len(self.registry.list(spec.id)) + 1
-        evaluation = _judged(spec, trained.predictions, assembled, trials)
+        evaluation = _judged(trained, assembled, trials_of(spec, self.registry.list(spec.id)))
         lucky = None
         if control:
             shuffled = with_shuffled_labels(assembled, spec.seed)
-            placebo = train(shuffled, spec, threads=self._threads, hooks=hooks)
-            lucky = _judged(spec, placebo.predictions, assembled, 1)
+            lucky = _judged(train(shuffled, spec, threads=self._threads, hooks=hooks), shuffled, trials=1)
         explanation = explain(trained.predictor, trained.scaler, trained.sample)
-        about = _about(assembled, trained, evaluation, lucky, explanation)
         version = self.registry.add(
-            spec, trained.predictor, trained.scaler, about, actor=actor, reason=reason
+            spec,
+            trained.predictor,
+            trained.scaler,
+            training_of(assembled, trained, evaluation, lucky, explanation),
+            actor=actor,
+            reason=reason,
         )
         self._kept.keep(version, assembled.dataset.days, assembled.dataset.symbols, trained.predictions)
         return TrainedModel(version, evaluation, trained.folds, explanation, lucky, assembled.notes)
@@ -177,26 +184,34 @@ class MLService:
     ) -> tuple[TrainedModel, Contest | None]:
         """Train a model anew on all days up to the newest, and set it beside the version in production.
 
+        What is trained is the version in production as it was described, or else the newest candidate.
+
         Parameters
         ----------
         promote : bool
-            Bring the new version to production if it is better by more than chance.
+            Bring the new version to production, unless it is worse than the one there by more than chance or has found
+            nothing. That it be better is not asked for: it is the same model, and knows the newest days.
 
         Returns
         -------
         TrainedModel
         Contest or None
-            None if no version is in production.
+            None if no version is in production, or what that one predicted out of sample is not kept any more.
         """
-        spec = self.spec(model_id)
+        before = self.registry.get(model_id)
+        spec = self.registry.load(before).spec
         spec = spec.model_copy(update={"universe": spec.universe.model_copy(update={"end": None})})
         made = self.train(spec, actor=actor, reason="trained anew", hooks=hooks, value_hooks=value_hooks)
-        try:
-            contest = self.compare(model_id, challenger=made.version.version)
-        except NotFound:
+        if before.stage != PRODUCTION:
             return made, None
-        if promote and contest.recommendation is Recommendation.PROMOTE:
-            said = f"better than the version before it: {contest.reason.en}"[:500]
+        try:
+            contest = self.compare(model_id, challenger=made.version.version, champion=before.version)
+        except NotFound as error:
+            logger.warning("%s stays a candidate: %s", made.version.label, error)
+            return replace(made, notes=(*made.notes, f"not compared: {error}")), None
+        worse = contest.difference.below <= _WORSE
+        if promote and not worse and made.evaluation.verdict not in _HOPELESS:
+            said = f"trained anew, and no worse: {contest.reason.en}"[:500]
             version = self.promote(model_id, made.version.version, reason=said, actor=actor)
             made = replace(made, version=version)
         return made, contest
@@ -226,13 +241,6 @@ class MLService:
             hooks=hooks,
         )
 
-    def spec(self, model_id: str, version: int | None = None) -> ModelSpec:
-        """Return the description of a version, or of the newest one."""
-        versions = self.registry.list(model_id)
-        if version is None and versions:
-            version = versions[-1].version
-        return self._load(model_id, version).spec
-
     def evaluate(self, model_id: str, version: int | None = None) -> Evaluation:
         """Judge a version by what it predicted out of sample, on the market as it is known today.
 
@@ -241,12 +249,18 @@ class MLService:
         NotFound
             If there is no such version, or its predictions are not kept.
         """
-        model = self._load(model_id, version)
-        market = load_market(self._data, model.spec.universe.start, model.spec.universe.end)
-        scores = self._kept.read(model.version, market.raw.times, market.raw.symbols)
-        outcomes = assemble(self._data, self._factors, model.spec).labels.values
+        model = self.registry.load(self.registry.get(model_id, version))
+        basis = Basis.of(model.version)
+        universe = model.spec.universe.model_copy(update={"where": basis.where})
+        came = outcomes(self._data, self._factors, universe, basis.label)
         return judge(
-            scores, market, outcomes, horizon=model.spec.label.horizon, name=model_id, task=model.spec.task
+            self._kept.read(model.version, came.market.raw.times, came.market.raw.symbols),
+            came.market,
+            came.labels.values,
+            horizon=basis.horizon,
+            name=model_id,
+            task=model.spec.task,
+            trials=basis.trials,
         )
 
     def predict(
@@ -271,56 +285,64 @@ class MLService:
         version : int, optional
             The one in production unless given, or else the newest candidate.
         in_sample : bool
-            Allow a day from which the model has learnt.
+            Allow a day of which the model has seen a part of what came.
         save : bool
-            Write all predictions of the day into the store; those of the same model and day are replaced.
+            Write all predictions of the day into the store, over those of the same model, day and name.
 
         Returns
         -------
         pyarrow.Table
             Rows of the `predictions` dataset, the best first. `predicted_return` is what the label means: a return, a
             rank, a score or the expected class. `probability_score` is the probability of the highest class, or else
-            the share of names predicted lower. `rank_score` is 1 for the best; equal predictions share a rank.
+            the share of other names predicted lower. `rank_score` is one more than the number of names predicted
+            higher.
 
         Raises
         ------
         NotFound
             If there is no such model, no bars on that day, or nothing to choose: never another day's answer.
+            Also if a symbol could not be chosen that day, or has no value of any feature.
         InvalidRequest
-            If the model has learnt from that day.
-        UnknownSymbol
-            If a symbol could not be chosen that day.
+            If the model has seen a label that was known only later than that day's close.
         """
         day = _day(trade_date)
         model = self._load(model_id, version)
-        if day <= model.version.last and not in_sample:
+        known = Basis.of(model.version).known
+        if day < known and (save or not in_sample):
             raise InvalidRequest(
-                f"{model.version.label} has learnt from {model.version.first} to {model.version.last}: what it says of "
-                f"{day} is no prediction; ask for a later day, or say that a look back is meant (in_sample)"
+                f"{model.version.label} has learnt from what was known on {known}: what it says of {day} is no "
+                f"prediction{', and is not saved' if in_sample else ''}; ask for {known} or a later day, or say that a "
+                "look back is meant (in_sample) and save nothing"
             )
-        names, features = self._today(model, day)
-        table = _predictions(model, day, names, features)
+        table = predictions_of(model, day, *self._today(model, day))
+        if not table.num_rows:
+            raise NotFound(f"no name has a value of any feature of {model.version.label} on {day}")
+        wanted = parse_symbols(symbols, self._data.limits)
+        if wanted is not None:
+            _check_there(wanted, table["symbol"].to_pylist(), model, day)
         if save:
             self._data.write(PREDICTIONS, table)
-        wanted = parse_symbols(symbols, self._data.limits)
-        if wanted is None:
-            return table
-        missing = sorted(set(wanted) - set(names.tolist()))
-        if missing:
-            raise UnknownSymbol(missing, f"the names that {model.version.label} may choose on {day}", [])
-        return table.filter(pa.compute.is_in(table["symbol"], value_set=pa.array(list(wanted))))
+        return table if wanted is None else table.filter(pc.is_in(table["symbol"], pa.array(list(wanted))))
 
     def explain(
         self, model_id: str, trade_date: WhenLike, symbols: Sequence[str], *, version: int | None = None
     ) -> list[Explained]:
-        """Say what each feature adds to the predictions of some names on a day. Raises what `predict` does."""
+        """Say what each feature adds to the predictions of some names on a day, be it one that it learnt from.
+
+        Raises
+        ------
+        NotFound
+            If there is no such model, no bars on that day, or a symbol could not be chosen then.
+        InvalidRequest
+            If no symbol is named.
+        """
         day = _day(trade_date)
         model = self._load(model_id, version)
         names, features = self._today(model, day)
-        wanted = parse_symbols(symbols, self._data.limits) or ()
-        missing = sorted(set(wanted) - set(names.tolist()))
-        if missing:
-            raise UnknownSymbol(missing, f"the names that {model.version.label} may choose on {day}", [])
+        wanted = parse_symbols(symbols, self._data.limits)
+        if not wanted:
+            raise InvalidRequest("name the symbols whose predictions are to be explained")
+        _check_there(wanted, names.tolist(), model, day)
         rows = np.searchsorted(names, np.array(wanted, dtype=np.str_))
         return explained(model.predictor, model.scaler, features[rows], tuple(model.digests), list(wanted))
 
@@ -330,21 +352,32 @@ class MLService:
         _, features = self._today(model, _day(trade_date))
         return drift_of(model.reference, tuple(model.digests), features)
 
-    def health(self, model_id: str) -> Health:
-        """Compare the stored predictions of a model with its validation, on the days that it has not learnt from.
+    def health(self, model_id: str, version: int | None = None) -> Health:
+        """Compare the stored predictions of a model with the validation of a version of it.
+
+        What counts are days of which that version had not seen what came. The store does not tell which version
+        predicted: on days before a version served, that may have been the one before it.
 
         Raises
         ------
         NotFound
             If there is no such model, or none of its predictions of such days are stored.
+        InvalidRequest
+            If the version was not found to predict when it was validated: there is nothing to be lost.
         """
-        model = self._load(model_id, None)
+        chosen = self.registry.get(model_id, version)
+        basis, validated = Basis.of(chosen), validated_in(chosen)
+        columns = ("model_id", "predicted_return")
+        rows = self._data.read(Query(PREDICTIONS, None, basis.known, None, columns))
         market = load_market(self._data)
-        live = self._stored(model, market)
-        rank_ic = rank_ic_by_day(live, market.market, model.spec.label.horizon)
-        after = market.raw.times > np.datetime64(model.version.last)
-        validated = Validated.from_dict(model.version.figures["validated"])
-        return health_of(market.raw.times[after], rank_ic[after], validated)
+        live = laid_out(rows, model_id, market.raw.times, market.raw.symbols)
+        if np.isnan(live).all():
+            raise NotFound(
+                f"no prediction of {model_id} for {basis.known} or a later day is stored; predict with save, day by day"
+            )
+        rank_ic = rank_ic_by_day(live, market.market, basis.horizon)
+        since = market.raw.times >= np.datetime64(basis.known)
+        return health_of(market.raw.times[since], rank_ic[since], validated)
 
     def compare(
         self,
@@ -365,24 +398,28 @@ class MLService:
         champion : int, optional
             The version in production unless given.
         other : str, optional
-            Model of the challenger, if it is another one.
+            Model of the challenger, if it is another one. Both are judged by the champion's horizon.
+
+        Raises
+        ------
+        NotFound
+            If there is no such version, or what one of them predicted out of sample is not kept.
+        InvalidRequest
+            If both are the same version.
         """
         first = (
             self.registry.get(model_id, stage=PRODUCTION)
             if champion is None
             else self.registry.get(model_id, champion)
         )
-        versions = self.registry.list(other or model_id)
-        second = (
-            self.registry.get(other or model_id, challenger)
-            if challenger is not None or not versions
-            else versions[-1]
-        )
-        if first == second:
+        if challenger is None and (versions := self.registry.list(other or model_id)):
+            challenger = versions[-1].version
+        second = self.registry.get(other or model_id, challenger)
+        if (first.id, first.version) == (second.id, second.version):
             raise InvalidRequest(f"{first.label} is both champion and challenger; name another version")
         market = load_market(self._data)
         axes = market.raw.times, market.raw.symbols
-        horizon = self._load(first.id, first.version).spec.label.horizon
+        horizon = Basis.of(first).horizon
         both = paired_rank_ics(
             self._kept.read(first, *axes), self._kept.read(second, *axes), market.market, horizon
         )
@@ -396,47 +433,23 @@ class MLService:
 
     def _load(self, model_id: str, version: int | None) -> LoadedModel:
         """Return a version, the one that serves, or the newest candidate where none is in production."""
-        if version is None:
-            chosen = self.registry.get(model_id)
-            if chosen.stage == PRODUCTION:
-                return self.registry.serving(model_id).model
+        chosen = self.registry.get(model_id, version)
+        if version is not None or chosen.stage != PRODUCTION:
             return self.registry.load(chosen)
-        return self.registry.load(self.registry.get(model_id, version))
+        serving = self.registry.serving(model_id)
+        if serving.problem:
+            logger.warning("%s", serving.problem)
+        return serving.model
 
     def _today(self, model: LoadedModel, day: date) -> tuple[np.ndarray, np.ndarray]:
-        sees = model.version.figures[_SEEN]
+        """Return the names that a model may choose on a day, sorted, and what it sees of them."""
+        basis = Basis.of(model.version)
         names, features = today(
-            self._data,
-            self._factors,
-            model.spec,
-            day,
-            expressions=sees["expressions"],
-            where=sees["where"],
+            self._data, self._factors, model.spec, day, expressions=basis.expressions, where=basis.where
         )
         if not len(names):
             raise NotFound(f"no name was investable and in the universe of {model.version.label} on {day}")
         return names, features
-
-    def _stored(self, model: LoadedModel, market: MarketData) -> np.ndarray:
-        """Return the stored predictions of a model, shape (T, N)."""
-        rows = self._data.read(
-            Query(PREDICTIONS, None, model.version.last, None, ("model_id", "predicted_return"))
-        )
-        rows = rows.filter(pa.compute.equal(rows["model_id"], model.version.id))
-        if not rows.num_rows:
-            raise NotFound(
-                f"no prediction of {model.version.id} for a day after {model.version.last} is stored; predict with "
-                "save, day by day"
-            )
-        times, symbols = market.raw.times, market.raw.symbols
-        found = np.full((len(times), len(symbols)), np.nan)
-        names = np.array(rows["symbol"].to_pylist(), dtype=np.str_)
-        days = rows["trade_date"].to_numpy().astype("datetime64[D]")
-        row = np.minimum(np.searchsorted(times, days), len(times) - 1)
-        column = np.minimum(np.searchsorted(symbols, names), len(symbols) - 1)
-        here = (times[row] == days) & (symbols[column] == names)
-        found[row[here], column[here]] = rows["predicted_return"].to_numpy().astype(np.float64)[here]
-        return found
 
 
 def _day(trade_date: WhenLike) -> date:
@@ -446,9 +459,20 @@ def _day(trade_date: WhenLike) -> date:
     return day_of(when)
 
 
-def _judged(spec: ModelSpec, predictions: np.ndarray, assembled: Assembled, trials: int) -> Evaluation:
+def _check_there(wanted: Sequence[str], there: Sequence[str], model: LoadedModel, day: date) -> None:
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise NotFound(
+            f"{model.version.label} says nothing of {shown} on {day}: valid are the {len(there)} names that were "
+            "investable, in its universe, and have a value of some feature"
+        )
+
+
+def _judged(trained: Trained, assembled: Assembled, trials: int) -> Evaluation:
+    spec = trained.spec
     return judge(
-        predictions,
+        trained.predictions,
         assembled.market,
         assembled.labels.values,
         horizon=assembled.labels.reach if spec.label.kind == "expression" else spec.label.horizon,
@@ -456,82 +480,3 @@ def _judged(spec: ModelSpec, predictions: np.ndarray, assembled: Assembled, tria
         task=spec.task,
         trials=trials,
     )
-
-
-def _about(
-    assembled: Assembled,
-    trained: Trained,
-    evaluation: Evaluation,
-    control: Evaluation | None,
-    explanation: Explanation,
-) -> Training:
-    """Return what the registry keeps beside a model."""
-    days, sample = assembled.dataset.days, trained.sample
-    order = np.argsort(-explanation.strength, kind="stable")[:_MOST_TOLD]
-    figures: dict[str, Any] = {
-        "verdict": evaluation.verdict.value,
-        **evaluation.figures,
-        "validated": validated_of(evaluation.rank_ic, evaluation.horizon).to_dict(),
-        "folds": [vars_of(fold) for fold in trained.folds],
-        "strongest": [
-            {
-                "feature": explanation.names[i],
-                "strength": explanation.strength[i],
-                "direction": explanation.direction[i],
-            }
-            for i in order
-        ],
-        _SEEN: {"expressions": assembled.expressions, "where": assembled.where},
-        "notes": list(assembled.notes),
-    }
-    if control is not None:
-        figures["control"] = {"verdict": control.verdict.value, **control.figures}
-    return Training(
-        digests=assembled.digests,
-        data_versions=assembled.versions,
-        first=days[sample.row[0]].item(),
-        last=days[sample.row[-1]].item(),
-        cells=len(sample),
-        figures=figures,
-        canaries=canaries_of(sample),
-        reference=reference_of(sample),
-    )
-
-
-def vars_of(fold: FoldResult) -> dict[str, Any]:
-    """Return a fold as plain values."""
-    return {
-        "number": fold.number,
-        "train": [str(day) for day in fold.train],
-        "test": [str(day) for day in fold.test],
-        "cells": fold.cells,
-        "rounds": fold.rounds,
-        "seconds": round(fold.seconds, 3),
-        "valid_ic": fold.valid_ic,
-        "test_ic": fold.test_ic,
-    }
-
-
-def _predictions(model: LoadedModel, day: date, names: np.ndarray, features: np.ndarray) -> pa.Table:
-    """Return the rows of the day, the best first."""
-    scaled = model.scaler.apply(features)
-    found = model.predictor.predict(scaled)
-    known = np.flatnonzero(np.isfinite(found))
-    found = found[known]
-    levels, place = np.unique(-found, return_inverse=True)  # the best first
-    if model.spec.task == "classification":
-        chance = model.predictor.probabilities(scaled[known])[:, -1]
-    else:
-        chance = np.searchsorted(np.sort(found), found) / max(len(found) - 1, 1)
-    del levels
-    order = np.lexsort((names[known], place))
-    return pa.table(
-        {
-            "symbol": pa.array(names[known][order].tolist(), pa.string()),
-            "trade_date": pa.repeat(pa.scalar(day), len(order)),
-            "model_id": pa.repeat(pa.scalar(model.version.id), len(order)),
-            "predicted_return": found[order],
-            "probability_score": chance[order],
-            "rank_score": place[order] + 1,
-        }
-    ).cast(PREDICTIONS.schema)
