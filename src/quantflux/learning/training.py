@@ -129,6 +129,9 @@ def train(
 def with_shuffled_labels(assembled: Assembled, seed: int) -> Assembled:
     """Return the same market with each day's labels dealt out anew: whatever is still found there is luck.
 
+    Labels that are numbers have the same mean on every day then. Else features that move with the market would still
+    tell good days from bad ones, and what a model learns of days it says of names, too.
+
     Parameters
     ----------
     seed : int
@@ -136,8 +139,12 @@ def with_shuffled_labels(assembled: Assembled, seed: int) -> Assembled:
     random = np.random.default_rng(seed)
     dataset, labels = assembled.dataset, assembled.labels
     order = np.lexsort((random.random(len(dataset)), dataset.row))  # within each day
+    label = dataset.label[order]
+    if not labels.classes:
+        mean = np.bincount(dataset.row, weights=label) / np.maximum(np.bincount(dataset.row), 1)
+        label = (label - mean[dataset.row] + label.mean(dtype=np.float64)).astype(np.float32)
     # The label that a cell got is known when that of its former owner was.
-    shuffled = replace(dataset, label=dataset.label[order], known=dataset.known[order])
+    shuffled = replace(dataset, label=label, known=dataset.known[order])
     values, known = np.full(labels.values.shape, np.nan), np.full(labels.known.shape, len(dataset.days))
     values[dataset.row, dataset.column] = shuffled.label
     known[dataset.row, dataset.column] = shuffled.known
