@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from rich.table import Table
+
 from quantflux.cli.output import add_row, answers, counted, notes, table
 
 if TYPE_CHECKING:
@@ -38,26 +40,25 @@ _FIGURES: tuple[tuple[str, str, str], ...] = (
     ("brier", "Brier score", ".4f"),
     ("brier_of_shares", "of a model that knows the shares alone", ".4f"),
 )
-_TRIALS = 10
+_TRIALS = 5
 
 
 def print_folds(folds: Sequence[FoldResult]) -> None:
     """Show what each fold learnt from and how it did."""
-    right = ("cells", "rounds", "seconds", "RankIC valid", "test")
-    made = table("fold", "learnt from", "tested on", *right, title="Folds", right=right)
+    right = ("cells", "rounds", "valid", "test")
+    made = table("learnt", "until", "tested", "until", *right, title="Folds", right=right)
     for fold in folds:
         add_row(
             made,
-            str(fold.number),
-            f"{fold.train[0]} .. {fold.train[1]}",
-            f"{fold.test[0]} .. {fold.test[1]}",
-            f"{fold.cells:,}",
+            *(str(day) for day in (*fold.train, *fold.test)),
+            _thousands(fold.cells),
             f"{fold.rounds:,}",
-            f"{fold.seconds:.1f}",
             _number(fold.valid_ic, "+.4f"),
             _number(fold.test_ic, "+.4f"),
         )
     answers.print(made)
+    seconds = sum(fold.seconds for fold in folds)
+    notes.print(f"valid, test: mean RankIC of a day with the label; the folds took {seconds:,.1f} seconds")
 
 
 def print_evaluation(found: Evaluation, control: Evaluation | None = None) -> None:
@@ -86,7 +87,7 @@ def print_strongest(version: ModelVersion, top: int) -> None:
     """Show what a model looks at."""
     right = ("strength", "direction")
     made = table("feature", *right, title=f"What {version.label} looks at", right=right)
-    for each in version.figures["strongest"][:top]:
+    for each in version.figures.get("strongest", [])[:top]:
         add_row(
             made,
             each["feature"],
@@ -102,10 +103,8 @@ def print_versions(versions: Sequence[ModelVersion], history: Sequence[StageChan
     if not versions:
         answers.print("there are no models yet; begin with: quantflux model init")
         return
-    right = ("version", "RankIC", "t", "features")
-    made = table(
-        "model", "version", "stage", "kind", "learnt until", "RankIC", "t", "features", "verdict", right=right
-    )
+    right = ("version", "RankIC", "t")
+    made = table("model", "version", "stage", "kind", "learnt until", "RankIC", "t", "verdict", right=right)
     for version in versions:
         told = version.figures
         add_row(
@@ -117,9 +116,9 @@ def print_versions(versions: Sequence[ModelVersion], history: Sequence[StageChan
             str(version.last),
             _number(told.get("rank_ic"), "+.4f"),
             _number(told.get("t_value"), ".1f"),
-            str(len(told["sees"]["expressions"])),
             str(told.get("verdict", "")),
         )
+    _whole(made, "stage", "learnt until")
     answers.print(made)
     if history:
         made = table("when (UTC)", "version", "stage", "who", "why", title="History")
@@ -127,6 +126,7 @@ def print_versions(versions: Sequence[ModelVersion], history: Sequence[StageChan
             add_row(
                 made, f"{change.at:%F %T}", str(change.version), change.stage, change.actor, change.reason
             )
+        _whole(made, "when (UTC)", "stage")
         answers.print(made)
 
 
@@ -141,9 +141,9 @@ def print_version(version: ModelVersion) -> None:
         ("learnt from", f"{version.first} .. {version.last}, {version.cells:,} cells"),
         ("data", ", ".join(f"{name} {number}" for name, number in version.data_versions.items())),
         ("made with", ", ".join(f"{name} {number}" for name, number in version.libraries.items())),
-        ("features", f"{len(version.figures['sees']['expressions'])}, sha256 {version.feature_hash[:16]}"),
+        ("features", f"{_features(version)}, sha256 {version.feature_hash[:16]}"),
         ("files", f"{version.folder}, sha256 {version.digest[:16]}"),
-        ("verdict", str(version.figures["verdict"])),
+        ("verdict", str(version.figures.get("verdict", ""))),
     ):
         add_row(made, name, value)
     answers.print(made)
@@ -227,18 +227,12 @@ def print_contest(contest: Contest) -> None:
 
 def print_tuning(found: TuningResult) -> None:
     """Show the best trials, and what the best is worth."""
-    names = tuple(found.best.parameters)
-    right = ("trial", "RankIC", "seconds")
-    made = table("trial", "RankIC", *names, "seconds", title="The best trials", right=(*right, *names))
+    right = ("RankIC", "seconds")
+    made = table(*right, "parameters", title="The best trials", right=right)
     done = sorted((t for t in found.trials if t.state == "done"), key=lambda trial: -trial.score)
     for trial in done[:_TRIALS]:
-        add_row(
-            made,
-            str(trial.number),
-            f"{trial.score:+.4f}",
-            *(_value(trial.parameters[name]) for name in names),
-            f"{trial.seconds:.1f}",
-        )
+        parameters = ", ".join(f"{name} {_value(value)}" for name, value in trial.parameters.items())
+        add_row(made, f"{trial.score:+.4f}", f"{trial.seconds:.1f}", parameters)
     answers.print(made)
     given_up = len(found.trials) - len(done)
     answers.print(
@@ -253,6 +247,20 @@ def print_tuning(found: TuningResult) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _whole(made: Table, *names: str) -> None:
+    """Let the texts of some columns stand on one line."""
+    for column in made.columns:
+        column.no_wrap = column.no_wrap or column.header in names
+
+
+def _thousands(count: int) -> str:
+    return f"{count:,}" if count < 10_000 else f"{count / 1000:,.0f}k"
+
+
+def _features(version: ModelVersion) -> int:
+    return len(version.figures.get("sees", {}).get("expressions", ()))
 
 
 def _value(value: Any) -> str:

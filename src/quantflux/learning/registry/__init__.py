@@ -17,7 +17,7 @@ from quantflux.learning.registry.records import (
 )
 from quantflux.learning.registry.reference import Reference, canaries_of, reference_of
 from quantflux.learning.registry.registry import ModelRegistry
-from quantflux.learning.registry.training import Training, feature_hash
+from quantflux.learning.registry.training import Training, feature_hash, plain
 from quantflux.learning.registry.trial import Limits
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "canaries_of",
     "check_model_id",
     "feature_hash",
+    "plain",
     "reference_of",
 ]
