@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -30,7 +30,6 @@ from quantflux.factors.stored import ValueKeeper
 from quantflux.learning.assembly import assemble
 from quantflux.learning.evaluation import Verdict
 from quantflux.learning.findings import Basis, folds_in, trials_of
-from quantflux.learning.models import load
 from quantflux.learning.monitoring import State, contest_of
 from quantflux.learning.predictions import laid_out
 from quantflux.learning.registry import CANDIDATE, PRODUCTION, RETIRED, ModelRegistry
@@ -38,6 +37,7 @@ from quantflux.learning.service import MLService, TrainedModel
 from quantflux.learning.specification import ModelSpec, specification_of
 from quantflux.learning.training import Hooks
 from quantflux.learning.tuning import Hooks as TuningHooks
+from tests.learning.in_process import tried_here  # noqa: F401 - a fixture
 
 CLOCK = FixedClock(datetime(2041, 1, 1, tzinfo=UTC))
 FIRST, LAST = date(2022, 1, 4), date(2023, 3, 31)
@@ -98,18 +98,6 @@ class Place:
     @property
     def last(self) -> date:
         return self.days[self.there - 1]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _tried_here() -> Iterator[None]:
-    """Try models in this process, not in a child that takes a second to start: the registry's tests do that."""
-
-    def tried(folder: Path, kind: str, rows: np.ndarray, **limits: Any) -> np.ndarray:
-        return load(kind, folder, threads=1).predict(rows)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("quantflux.learning.registry.gate.predictions_of", tried)
-        yield
 
 
 @pytest.fixture(scope="module")
