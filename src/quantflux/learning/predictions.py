@@ -33,12 +33,12 @@ def predictions_of(model: LoadedModel, day: date, names: np.ndarray, features: n
     found = model.predictor.predict(scaled)
     there = np.flatnonzero(np.isfinite(found))
     found, names = found[there], names[there]
-    ascending = np.sort(found)
+    _, place = np.unique(-found, return_inverse=True)
     if model.spec.task == "classification":
         chance = model.predictor.probabilities(scaled[there])[:, -1]
     else:
-        chance = np.searchsorted(ascending, found) / max(len(found) - 1, 1)
-    rank = len(found) - np.searchsorted(ascending, found, side="right") + 1
+        chance = np.searchsorted(np.sort(found), found) / max(len(found) - 1, 1)
+    rank = place + 1
     order = np.lexsort((names, rank))
     return pa.table(
         {

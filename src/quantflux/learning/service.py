@@ -294,8 +294,8 @@ class MLService:
         pyarrow.Table
             Rows of the `predictions` dataset, the best first. `predicted_return` is what the label means: a return, a
             rank, a score or the expected class. `probability_score` is the probability of the highest class, or else
-            the share of other names predicted lower. `rank_score` is one more than the number of names predicted
-            higher.
+            the share of other names predicted lower. `rank_score` is 1 for the best; equal predictions share a
+            rank, and the next one follows without a gap (dense).
 
         Raises
         ------
