@@ -171,6 +171,18 @@ class MissingDependency(QuantfluxError, ImportError):
         self.extra = extra
 
 
+class MissingSystemLibrary(MissingDependency):
+    """A shared library that comes from the system's packages is not installed."""
+
+    def __init__(self, needed_by: str, library: str, package: str) -> None:
+        ImportError.__init__(
+            self,
+            f"{needed_by} needs {library}, which this system does not have; on Debian: apt-get install {package}",
+        )
+        self.package = package
+        self.extra = ""
+
+
 class StoreError(QuantfluxError, RuntimeError):
     """The truth store failed."""
 

@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +17,16 @@ from quantflux.cli.demo.flow import minute_view, research
 from quantflux.cli.demo.loading import LAST_DAY, MarketPlan, is_synthetic, own_folder, prepare
 from quantflux.cli.demo.proposing import propose
 from quantflux.cli.demo.results import Findings
+from quantflux.cli.demo.teaching import teach
 from quantflux.config import Settings
-from quantflux.core.errors import InvalidRequest, NotFound
+from quantflux.core.errors import InvalidRequest, MissingSystemLibrary, NotFound
 from quantflux.data.contract import Query
 from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS, MINUTE, PREDICTIONS
 from quantflux.data.sources.synthetic import SyntheticMarket
 from quantflux.factors.choice import choose_factors, fields_for_choice
 from quantflux.factors.market_data import load_market
 from quantflux.learning.evaluation import Verdict
+from quantflux.learning.models import families
 from quantflux.platform import Platform
 from quantflux.portfolio.service import Proposal
 from tests.cli.demo.conftest import PLAN, silent
@@ -60,6 +63,30 @@ def test_a_model_is_taught_beside_a_control_and_names_are_scored_by_it(
     assert chosen.rows[0]["symbol"] == best
     industries = Counter(row["industry"] for row in chosen.rows)
     assert len(chosen.rows) == 10 and max(industries.values()) <= 2
+
+
+def test_without_the_library_that_lightgbm_needs_the_model_is_a_linear_one(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = families.import_module
+
+    def missing(name: str) -> ModuleType:
+        if name.endswith(".lightgbm"):
+            raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+        return found(name)
+
+    monkeypatch.setattr(families, "import_module", missing)
+
+    taught = teach(
+        platform.models,
+        platform.scoring,
+        choose_factors(fields_for_choice(platform.data)),
+        load_market(platform.data),
+    )
+
+    assert taught.model is not None and taught.model.version.kind == "ridge"
+    with pytest.raises(MissingSystemLibrary, match="apt-get install libgomp1"):
+        families.learner("lightgbm", "regression", {}, 1)
 
 
 def test_the_overview_counts_what_was_stored(platform: Platform, findings: Findings) -> None:

@@ -151,7 +151,12 @@ def _module(kind: str) -> Any:
         near = get_close_matches(kind, KINDS, n=3)
         hint = f"similar: {', '.join(near)}" if near else f"there are: {', '.join(KINDS)}"
         raise InvalidRequest(f"there is no kind of model {kind!r}; {hint}")
-    return import_module(f"{__package__}.{_FAMILIES[kind][0]}")
+    try:
+        return import_module(f"{__package__}.{_FAMILIES[kind][0]}")
+    except OSError as error:  # LightGBM's wheel leaves OpenMP to the system
+        if "libgomp" not in str(error):
+            raise
+        raise MissingSystemLibrary(kind, "libgomp.so.1", "libgomp1") from error
 
 
 def _processors() -> int:

@@ -73,6 +73,7 @@ def learning_figures(taught: Taught) -> dict[str, Figure]:
 
 def _lead(made: TrainedModel) -> str:
     folds, told = len(made.folds), reason_of(made.evaluation)
+    kind = "LightGBM" if made.version.kind == "lightgbm" else made.version.kind
     control = (
         ""
         if made.control is None
@@ -83,9 +84,9 @@ def _lead(made: TrainedModel) -> str:
     )
     return (
         paragraph(
-            f"LightGBM 用以上因子学习此后 5 日收益的名次，向前滚动 {folds} 折：每折只用当时已知的标签，"
+            f"{kind} 用以上因子学习此后 5 日收益的名次，向前滚动 {folds} 折：每折只用当时已知的标签，"
             "与测试期之间剔除标签重叠的样本。以下数字全部来自样本外。",
-            "LightGBM learns the rank of the next five days' return from these factors, walking forward in "
+            f"{kind} learns the rank of the next five days' return from these factors, walking forward in "
             f"{folds} folds: each knows only labels that were known then, and samples whose labels reach into the test "
             "are left out. Every figure is out of sample.",
         )
