@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from quantflux.core.errors import InvalidRequest, StoreCorrupt, Unsupported
+from quantflux.core.errors import InvalidRequest, MissingSystemLibrary, StoreCorrupt, Unsupported
 from quantflux.learning.models.contract import TASKS, Learner, Predictor, Request
 from quantflux.learning.models.fitted import read_head
 from quantflux.learning.models.parameters import checked
