@@ -14,6 +14,7 @@ found and what would be valid. Each error is also a builtin kind, so plain Pytho
     ├── Cancelled(RuntimeError)               somebody asked for it to stop
     ├── ConfigError(ValueError)               mend the configuration file or variable
     ├── MissingDependency(ImportError)        install an extra
+    │   └── MissingSystemLibrary                install a package of the system
     ├── StoreError(RuntimeError)              the truth store
     │   ├── StoreUnavailable(ConnectionError)   nothing was done; retry later
     │   │   └── StoreFull                       nothing was written; free space, then retry
