@@ -18,11 +18,11 @@ from scipy.stats import spearmanr
 
 from quantflux.core.errors import Cancelled, InvalidRequest, StoreCorrupt, StoreUnavailable
 from quantflux.learning.models import KINDS, Pruned, defaults, learner
+from quantflux.learning.sample_scores import rank_ic_by_day
 from quantflux.learning.samples import Dataset, Sample
 from quantflux.learning.specification import ModelSpec, specification_of
 from quantflux.learning.splits import splitter_of
 from quantflux.learning.tuning import Hooks, Options, Range, TuningResult, space_of, tune
-from quantflux.learning.tuning.fitting import rank_ic_by_day
 from quantflux.learning.tuning.luck import luck_of
 from quantflux.learning.tuning.study import UNPRUNED_ROUNDS, UNPRUNED_TRIALS, Attempt
 

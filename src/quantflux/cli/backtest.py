@@ -22,9 +22,10 @@ from quantflux.cli.backtest_tables import (
     print_sweep,
 )
 from quantflux.cli.context import opened, settings_of
+from quantflux.cli.examples import ForceOption, TargetArgument, write_example
 from quantflux.cli.factor_compute import told
 from quantflux.cli.options import EndOption, StartOption
-from quantflux.cli.output import answers, counted, notes, progress_bars
+from quantflux.cli.output import counted, notes, progress_bars
 from quantflux.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -47,20 +48,11 @@ LadderOption = Annotated[
 
 
 @app.command()
-def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("backtest.toml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-) -> None:
+def init(file: TargetArgument = Path("backtest.toml"), force: ForceOption = False) -> None:
     """Write a run file with comments, to begin with."""
     from quantflux.backtest.runs.files import example
 
-    if file.suffix.lower() != ".toml":
-        raise InvalidRequest(f"the example is TOML, so its file ends with .toml; was {file}")
-    if file.exists() and not force:
-        raise InvalidRequest(f"{file} is there already; give --force to replace it")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(example(), encoding="utf-8")
-    answers.print(f"{file} written; run it with: quantflux backtest run {file}", markup=False, soft_wrap=True)
+    write_example(file, example(), "run it with: quantflux backtest run", force=force)
 
 
 @app.command()

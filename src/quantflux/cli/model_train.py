@@ -11,6 +11,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from quantflux.cli.context import opened, settings_of
+from quantflux.cli.examples import ForceOption, TargetArgument, write_example
 from quantflux.cli.model_options import (
     IdArgument,
     JsonOption,
@@ -48,22 +49,11 @@ ControlOption = Annotated[
 ]
 
 
-def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("model.toml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-) -> None:
+def init(file: TargetArgument = Path("model.toml"), force: ForceOption = False) -> None:
     """Write a model file with comments, to begin with."""
     from quantflux.learning.specification import example
 
-    if file.suffix.lower() != ".toml":
-        raise InvalidRequest(f"the example is TOML, so its file ends with .toml; was {file}")
-    if file.exists() and not force:
-        raise InvalidRequest(f"{file} is there already; give --force to replace it")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(example(), encoding="utf-8")
-    answers.print(
-        f"{file} written; train it with: quantflux model train {file}", markup=False, soft_wrap=True
-    )
+    write_example(file, example(), "train it with: quantflux model train", force=force)
 
 
 def train(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantflux.cli.context import opened, settings_of
+from quantflux.cli.examples import ForceOption, TargetArgument, write_example
 from quantflux.cli.output import answers, counted, notes
 from quantflux.cli.portfolio_tables import (
     print_binding,
@@ -59,22 +60,11 @@ TopOption = Annotated[int, typer.Option("--top", min=1, help="How many names to 
 
 
 @app.command()
-def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("portfolio.toml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-) -> None:
+def init(file: TargetArgument = Path("portfolio.toml"), force: ForceOption = False) -> None:
     """Write a portfolio file with comments, to begin with."""
     from quantflux.portfolio.files import example
 
-    if file.suffix.lower() != ".toml":
-        raise InvalidRequest(f"the example is TOML, so its file ends with .toml; was {file}")
-    if file.exists() and not force:
-        raise InvalidRequest(f"{file} is there already; give --force to replace it")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(example(), encoding="utf-8")
-    answers.print(
-        f"{file} written; solve it with: quantflux portfolio optimise {file}", markup=False, soft_wrap=True
-    )
+    write_example(file, example(), "solve it with: quantflux portfolio optimise", force=force)
 
 
 @app.command()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantflux.cli.context import opened, settings_of
-from quantflux.cli.output import answers, counted, notes
+from quantflux.cli.examples import ForceOption, TargetArgument, write_example
+from quantflux.cli.output import counted, notes
 from quantflux.cli.score_tables import (
     chosen_rows,
     name_rows,
@@ -74,20 +75,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as JS
 
 
 @app.command()
-def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("score.toml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
-) -> None:
+def init(file: TargetArgument = Path("score.toml"), force: ForceOption = False) -> None:
     """Write a score file with comments, to begin with."""
     from quantflux.scoring.files import example
 
-    if file.suffix.lower() != ".toml":
-        raise InvalidRequest(f"the example is TOML, so its file ends with .toml; was {file}")
-    if file.exists() and not force:
-        raise InvalidRequest(f"{file} is there already; give --force to replace it")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(example(), encoding="utf-8")
-    answers.print(f"{file} written; run it with: quantflux score run {file}", markup=False, soft_wrap=True)
+    write_example(file, example(), "run it with: quantflux score run", force=force)
 
 
 @app.command()

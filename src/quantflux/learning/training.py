@@ -21,15 +21,12 @@ from quantflux.factors.ranking import SortedRows, rank_correlation
 from quantflux.learning.assembly import Assembled
 from quantflux.learning.models import learner
 from quantflux.learning.models.contract import Learner, Predictor
+from quantflux.learning.sample_scores import AT_ONCE, LEAST_NAMES, rank_ic_by_day, scores_of
 from quantflux.learning.samples import Features, Sample
 from quantflux.learning.scaling import Scaler
 from quantflux.learning.specification import ModelSpec
 from quantflux.learning.splits import Fold, Splitter, purged, samples_of, splitter_of
 
-LEAST_NAMES = 10
-"""Days with fewer names say nothing about an order."""
-
-_AT_ONCE = 100_000  # cells that are predicted at a time
 _NO_ROWS = np.zeros(0, np.int64)
 
 
@@ -223,7 +220,7 @@ def _out_of_sample(fitting: _Fitting, folds: Sequence[Fold]) -> tuple[np.ndarray
                 cells=len(learnt),
                 rounds=predictor.rounds,
                 seconds=time.perf_counter() - begun,
-                valid_ic=_mean_ic(_scores(predictor, scaler, checked), checked),
+                valid_ic=_valid_ic(predictor, scaler, checked),
                 test_ic=mean_rank_ic(found, labels.values[fold.test], chosen[fold.test]),
             )
         )
@@ -257,25 +254,12 @@ def _kept(fitting: _Fitting, predictions: np.ndarray, results: tuple[FoldResult,
     )
 
 
-def _scores(predictor: Predictor, scaler: Scaler, sample: Sample | None) -> np.ndarray | None:
-    if sample is None or not len(sample):
-        return None
-    return np.concatenate(
-        [
-            predictor.predict(scaler.apply(sample.features(slice(first, first + _AT_ONCE))))
-            for first in range(0, len(sample), _AT_ONCE)
-        ]
-    )
-
-
-def _mean_ic(scores: np.ndarray | None, sample: Sample | None) -> float:
-    """Return the mean rank IC of scores of a sample's cells."""
-    if scores is None or sample is None:
+def _valid_ic(predictor: Predictor, scaler: Scaler, checked: Sample | None) -> float:
+    if checked is None or not len(checked):
         return float("nan")
-    rows, row = np.unique(sample.row, return_inverse=True)
-    found, labels = np.full((2, len(rows), len(sample.dataset.symbols)), np.nan)
-    found[row, sample.column], labels[row, sample.column] = scores, sample.label
-    return mean_rank_ic(found, labels, ~np.isnan(labels))
+    by_day = rank_ic_by_day(scores_of(predictor, scaler, checked), checked)
+    known = by_day[~np.isnan(by_day)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _predicted(
@@ -284,8 +268,8 @@ def _predicted(
     """Return predictions for the names one may choose on some days, shape (len(rows), N)."""
     found = np.full((len(rows), chosen.shape[1]), np.nan)
     place, column = np.nonzero(chosen[rows])
-    for first in range(0, len(place), _AT_ONCE):
-        part = slice(first, first + _AT_ONCE)
+    for first in range(0, len(place), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
         gathered = scaler.apply(features.gather(rows[place[part]], column[part]))
         found[place[part], column[part]] = predictor.predict(gathered)
     return found

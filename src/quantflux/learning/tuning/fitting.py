@@ -8,18 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from quantflux.factors.ranking import SortedRows, rank_correlation
-from quantflux.learning.models import Learner, Predictor
+from quantflux.learning.models import Learner
 from quantflux.learning.models.contract import Report
-from quantflux.learning.samples import Sample
+from quantflux.learning.sample_scores import rank_ic_by_day, scores_of
 from quantflux.learning.scaling import Scaler
 from quantflux.learning.specification import ModelSpec
 from quantflux.learning.tuning.folds import Part
-
-LEAST_NAMES = 10
-"""Days with fewer names say nothing about an order."""
-
-_AT_ONCE = 100_000  # cells that are predicted at a time
 
 MakeLearner = Callable[[Mapping[str, Any]], Learner]
 """Makes a learner of parameters."""
@@ -82,46 +76,10 @@ class Fitting:
             cancelled=self.cancelled,
             report=report if part.valid is not None else None,
         )
-        return Fitted(rank_ic_by_day(_predicted(predictor, scaler, part.test), part.test), predictor.rounds)
+        return Fitted(rank_ic_by_day(scores_of(predictor, scaler, part.test), part.test), predictor.rounds)
 
     def _scaler(self, part: Part) -> Scaler:
         if part not in self._scalers:
             features = self.spec.features
             self._scalers[part] = Scaler.fit(features.scale, features.missing, part.train)
         return self._scalers[part]
-
-
-def rank_ic_by_day(predicted: np.ndarray, sample: Sample) -> np.ndarray:
-    """Return the rank correlation of predictions and labels on each day of a sample.
-
-    Parameters
-    ----------
-    predicted : array of float64, shape (K,)
-    sample : Sample
-
-    Returns
-    -------
-    array of float64
-        A number a day; 0 where all names are predicted alike, NaN with fewer than `LEAST_NAMES` names or equal labels.
-    """
-    days, row = np.unique(sample.row, return_inverse=True)
-    scores, labels = np.full((2, len(days), len(sample.dataset.symbols)), np.nan)
-    scores[row, sample.column], labels[row, sample.column] = predicted, sample.label
-    found = rank_correlation(SortedRows(scores), SortedRows(labels), ~np.isnan(labels), LEAST_NAMES)
-    both = ~np.isnan(scores) & ~np.isnan(labels)
-    told = _differ(labels, both) & (both.sum(axis=1) >= LEAST_NAMES)
-    return np.where(told & np.isnan(found), 0.0, found)
-
-
-def _differ(values: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Return which rows have two different values among the chosen ones."""
-    most = np.where(among, values, -np.inf).max(axis=1, initial=-np.inf)
-    return np.asarray(np.where(among, values, np.inf).min(axis=1, initial=np.inf) < most)
-
-
-def _predicted(predictor: Predictor, scaler: Scaler, sample: Sample) -> np.ndarray:
-    found = np.empty(len(sample))
-    for first in range(0, len(sample), _AT_ONCE):
-        part = slice(first, min(first + _AT_ONCE, len(sample)))
-        found[part] = predictor.predict(scaler.apply(sample.features(part)))
-    return found
