@@ -4,9 +4,17 @@ from quantflux.config.catalogue import Setting, catalogue
 from quantflux.config.loading import ConfigRequest, Loaded, load
 from quantflux.config.manager import ConfigManager, Explanation, ReloadReport
 from quantflux.config.problems import Origin
+from quantflux.config.serving import (
+    AccountSettings,
+    AuditSettings,
+    CacheSettings,
+    DatabaseSettings,
+    LimitSettings,
+    ServerSettings,
+    V1Settings,
+)
 from quantflux.config.settings import (
     ENVIRONMENTS,
-    CacheSettings,
     CalendarSettings,
     LogSettings,
     PanelSettings,
@@ -19,13 +27,17 @@ from quantflux.config.watcher import Watcher
 
 __all__ = [
     "ENVIRONMENTS",
+    "AccountSettings",
+    "AuditSettings",
     "CacheSettings",
     "CalendarSettings",
     "ColumnarSettings",
     "ConfigManager",
     "ConfigRequest",
+    "DatabaseSettings",
     "Explanation",
     "InfluxSettings",
+    "LimitSettings",
     "Loaded",
     "LogSettings",
     "MySQLSettings",
@@ -33,10 +45,12 @@ __all__ = [
     "PanelSettings",
     "QuerySettings",
     "ReloadReport",
+    "ServerSettings",
     "Setting",
     "Settings",
     "SourceSettings",
     "StoreSettings",
+    "V1Settings",
     "Watcher",
     "catalogue",
     "load",

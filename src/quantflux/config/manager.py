@@ -13,7 +13,8 @@ from quantflux.config.catalogue import Setting, catalogue, similar, value_of
 from quantflux.config.files import fingerprint
 from quantflux.config.loading import ConfigRequest, Loaded, load, user_file
 from quantflux.config.problems import Origin
-from quantflux.config.settings import CacheSettings, Settings
+from quantflux.config.serving import CacheSettings
+from quantflux.config.settings import Settings
 from quantflux.config.stores import StoreSettings
 from quantflux.config.watcher import Watcher
 from quantflux.core.errors import ConfigError, NotFound

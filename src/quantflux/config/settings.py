@@ -8,6 +8,15 @@ from typing import Literal
 from pydantic import SecretStr
 
 from quantflux.config.fields import Folder, OptionalPath, Secret, Section, setting
+from quantflux.config.serving import (
+    AccountSettings,
+    AuditSettings,
+    CacheSettings,
+    DatabaseSettings,
+    LimitSettings,
+    ServerSettings,
+    V1Settings,
+)
 from quantflux.config.stores import StoreSettings
 
 ENVIRONMENTS = ("development", "testing", "production")
@@ -68,28 +77,6 @@ class QuerySettings(Section):
     max_cells: int = setting(
         50_000_000, "Most symbols x times one answer may span.", unit="cells", ge=1, restart=False
     )
-
-
-def _lifetime(seconds: int, what: str) -> int:
-    field: int = setting(
-        seconds, f"How long cached {what} live.", unit="seconds", ge=1, le=86_400, restart=False
-    )
-    return field
-
-
-class CacheSettings(Section):
-    """The cache of query results and its lifetimes by kind of entry."""
-
-    backend: Literal["memory", "redis"] = setting("memory", "Where cached results are kept.")
-    url: Secret = setting(
-        SecretStr(""),
-        "Address of Redis; secret, as it may hold a password.",
-        valid="a redis:// or rediss:// address",
-    )
-    realtime_seconds: int = _lifetime(300, "real-time data")
-    hot_stocks_seconds: int = _lifetime(1800, "data of often-read stocks")
-    results_seconds: int = _lifetime(3600, "computed results")
-    user_queries_seconds: int = _lifetime(900, "users' query results")
 
 
 def _rate(calls: int, vendor: str) -> int:
@@ -166,7 +153,13 @@ class Settings(Section):
     panels: PanelSettings = PanelSettings()
     factors: FactorSettings = FactorSettings()
     queries: QuerySettings = QuerySettings()
+    database: DatabaseSettings = DatabaseSettings()
     cache: CacheSettings = CacheSettings()
+    accounts: AccountSettings = AccountSettings()
+    audit: AuditSettings = AuditSettings()
+    limits: LimitSettings = LimitSettings()
+    server: ServerSettings = ServerSettings()
+    v1: V1Settings = V1Settings()
     sources: SourceSettings = SourceSettings()
     logging: LogSettings = LogSettings()
     calendar: CalendarSettings = CalendarSettings()

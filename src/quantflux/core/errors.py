@@ -11,6 +11,11 @@ found and what would be valid. Each error is also a builtin kind, so plain Pytho
     │   ├── UnknownDataset
     │   └── UnknownSymbol
     ├── InvalidData(ValueError)               the rows break the dataset's schema; nothing was stored
+    ├── NotAuthenticated(PermissionError)     log in
+    ├── Forbidden(PermissionError)            ask somebody whose role may
+    ├── Conflict(RuntimeError)                it exists already, or has changed since it was read
+    ├── LimitReached(RuntimeError)            too many or too much; retry after `retry_after` seconds
+    ├── Busy(RuntimeError)                    no room for the work now; nothing was done, retry later
     ├── Cancelled(RuntimeError)               somebody asked for it to stop
     ├── ConfigError(ValueError)               mend the configuration file or variable
     ├── MissingDependency(ImportError)        install an extra
@@ -143,6 +148,50 @@ class InvalidData(QuantfluxError, ValueError):
         self.rule = rule
         self.row = row
         self.count = count
+
+
+class NotAuthenticated(QuantfluxError, PermissionError):
+    """Nobody is logged in, or not any more. The message never says why a credential was refused."""
+
+
+class Forbidden(QuantfluxError, PermissionError):
+    """Whoever asks may not do this.
+
+    Attributes
+    ----------
+    permission : str
+        The one that was missing; empty if it is not a matter of permissions.
+    """
+
+    def __init__(self, message: str, permission: str = "") -> None:
+        super().__init__(message)
+        self.permission = permission
+
+
+class Conflict(QuantfluxError, RuntimeError):
+    """It exists already, or is not as the caller thinks it is. Read again, then decide."""
+
+
+class LimitReached(QuantfluxError, RuntimeError):
+    """A limit on how often or how much was reached. Nothing was done.
+
+    Attributes
+    ----------
+    retry_after : float
+        Seconds until the same request may be made.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Busy(QuantfluxError, RuntimeError):
+    """There is no room for the work now. Nothing was done; retrying is safe."""
+
+    retryable = True
 
 
 class Cancelled(QuantfluxError, RuntimeError):

@@ -1,8 +1,10 @@
-"""Which addresses can only be this machine."""
+"""Addresses and networks: which can only be this machine, and which lie in which."""
 
 from __future__ import annotations
 
 import ipaddress
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def is_loopback(host: str) -> bool:
@@ -21,3 +23,51 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def split_list(text: str) -> list[str]:
+    """Return the parts of a list that is written with commas.
+
+    Examples
+    --------
+    >>> split_list("10.0.0.0/8, ::1,")
+    ['10.0.0.0/8', '::1']
+    """
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def network_of(text: str) -> Network:
+    """Return a network, or an address as a network of one.
+
+    Raises
+    ------
+    ValueError
+        If the text is neither, or has bits set beyond its mask.
+
+    Examples
+    --------
+    >>> str(network_of("192.168.1.7"))
+    '192.168.1.7/32'
+    """
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("holds something that is no address or network") from None
+
+
+def lies_in(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address lies in one of some networks; what is no address lies in none.
+
+    Examples
+    --------
+    >>> inside = (network_of("10.0.0.0/8"),)
+    >>> lies_in("10.1.2.3", inside), lies_in("11.1.2.3", inside), lies_in("testclient", inside)
+    (True, False, False)
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found.version == network.version and found in network for network in networks)

@@ -1,0 +1,1 @@
+"""The HTTP API: FastAPI app, its routes, and v1's routes as translations."""

@@ -1,0 +1,1 @@
+"""The job ledger, and what runs jobs in this process."""
