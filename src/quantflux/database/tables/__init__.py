@@ -1,0 +1,5 @@
+"""The tables of our own database, on one `metadata`."""
+
+from quantflux.database.tables.base import metadata
+
+__all__ = ["metadata"]
