@@ -26,6 +26,12 @@ password = "CANARY-mysql-password-3"
 url = "redis://:CANARY-redis-4@127.0.0.1:6379/0"
 [sources.tushare]
 token = "CANARY-tushare-5"
+[database]
+url = "mysql+pymysql://quantflux:CANARY-database-6@127.0.0.1/quantflux"
+[accounts]
+signing_keys = "k1:CANARY-signing-key-7-0123456789abcdef"
+[audit]
+key = "CANARY-audit-key-8-0123456789abcdefghij"
 """
 
 # Each text breaks a file that holds canaries in another way.

@@ -53,6 +53,8 @@ def test_only_what_may_be_sent_again_says_so() -> None:
         "VersionConflict",
         "SourceUnavailable",
         "RateLimited",
+        "LimitReached",
+        "Busy",
     }
     assert issubclass(OutcomeUnknown, StoreError)
 
