@@ -8,7 +8,7 @@ import pytest
 
 from quantflux.core.clock import FixedClock
 
-pytest_plugins = ["tests.services.influxdb", "tests.services.mariadb"]
+pytest_plugins = ["tests.services.influxdb", "tests.services.mariadb", "tests.services.redis"]
 
 
 @pytest.fixture
