@@ -192,7 +192,7 @@ def test_suggestions_stay_in_the_section_and_reach_beyond_it():
         return str(caught.value)
 
     assert hint("store.influxdb.tokn").endswith("did you mean store.influxdb.token?")
-    assert hint("mysql.database").endswith("did you mean store.mysql.database?")
+    assert hint("mysql.price_decimals").endswith("did you mean store.mysql.price_decimals?")
     assert hint("panels.zzzz").endswith("valid here: enabled, directory, max_bytes, check_seconds")
 
 
