@@ -61,7 +61,8 @@ jobs = Table(
     UniqueConstraint("owner", "idempotency_key"),
     CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
     Index(None, "state", "seq"),
-    Index("ix_jobs_owner_state", "owner", "state"),
+    Index("ix_jobs_owner_seq", "owner", "seq"),
+    Index("ix_jobs_owner_started_at", "owner", "started_at"),  # whose turn it is
     Index(None, "finished_at"),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
