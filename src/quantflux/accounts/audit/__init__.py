@@ -1,0 +1,14 @@
+"""The audit log: who did what, when, from where, and how it ended; nobody can change it unseen."""
+
+from quantflux.accounts.audit.events import (
+    ACCESS,
+    EXPORT,
+    LIMIT,
+    LOG_IN,
+    AuditEntry,
+    AuditEvent,
+    Outcome,
+    Verification,
+)
+
+__all__ = ["ACCESS", "EXPORT", "LIMIT", "LOG_IN", "AuditEntry", "AuditEvent", "Outcome", "Verification"]
