@@ -226,6 +226,14 @@ class DataAccessLayer:
         """Return the dataset's version; 0 before the first write."""
         return self.store.version(_named(dataset))
 
+    def state(self, dataset: Dataset | str = DAILY) -> tuple[str, int]:
+        """Return which dataset reads show, and the version that they show at least.
+
+        This is what may be remembered together with values. It costs a look at the store at most once in the panel
+        tier's `check_seconds`; datasets without panels ask the store every time.
+        """
+        return self._reader.state(_named(dataset))
+
     def compact(self, dataset: Dataset | str, *, keep_history: timedelta) -> CompactReceipt:
         """Rewrite the store's files into fewer; `Unsupported` if the store has none of its own."""
         if not isinstance(self.store, CanCompact):

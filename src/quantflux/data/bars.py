@@ -102,6 +102,26 @@ class Bars:
         return tuple(self.axis[i] for i in np.unique(self._codes))
 
     @property
+    def kind(self) -> TimeKind:
+        """How the rows are dated."""
+        return self._dataset.kind
+
+    @property
+    def stamps(self) -> npt.NDArray[np.integer]:
+        """Time of each row as a number: days since 1970, or microseconds since 1970 UTC for minute bars."""
+        return self._stamps
+
+    @property
+    def codes(self) -> npt.NDArray[np.integer] | None:
+        """Position in `axis` of each row's symbol; None if all rows are of `axis[0]`."""
+        return self._codes
+
+    @property
+    def time(self) -> str:
+        """Name of the time column."""
+        return self._dataset.time
+
+    @property
     def times(self) -> npt.NDArray[np.datetime64]:
         """Time of each row: datetime64[D], or the bar's close as datetime64[s] on Shanghai's wall clock."""
         if self._dataset.kind is TimeKind.DAY:
