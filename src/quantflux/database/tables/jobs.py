@@ -40,6 +40,7 @@ jobs = Table(
     Column("payload", _document, nullable=False),  # JSON
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),  # runs that were begun
+    Column("setbacks", Integer, nullable=False),  # runs that died, or failed in a way that may pass
     Column(
         "runner", String(64), nullable=False
     ),  # who runs it; with `attempts` the fence against late writers
