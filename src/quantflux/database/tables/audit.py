@@ -45,5 +45,6 @@ audit_head = Table(
     Column("signature", String(64), nullable=False),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_bin",
 )
 """One row, id 1: the last entry and a signature of it. Who appends locks it first, so the chain never forks."""
