@@ -1,0 +1,135 @@
+"""Who may call a route: each declares it in its signature, and the gate asks before anything else is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from starlette.types import Scope
+
+from quantflux.accounts.limits.kinds import RouteKind
+from quantflux.accounts.permissions import Permission
+from quantflux.accounts.principal import Principal
+from quantflux.api.exchange import Exchange, exchange_of
+from quantflux.core.errors import Forbidden, LimitReached, NotAuthenticated
+from quantflux.platform import Platform
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a route asks of its caller. As a dependency it gives the `Principal` that the gate let through.
+
+    Attributes
+    ----------
+    permission : Permission or None
+        None for the few routes that answer without log-in.
+    kind : RouteKind
+        Which rate limit counts it.
+    """
+
+    permission: Permission | None
+    kind: RouteKind
+
+    async def __call__(self, request: Request) -> Principal | None:
+        """Return the principal of a request that passed the gate."""
+        return exchange_of(request.scope).principal
+
+
+def needs(permission: Permission, kind: RouteKind = RouteKind.READ) -> Any:
+    """Declare that a route needs a permission.
+
+    Examples
+    --------
+    >>> Caller = Annotated[Principal, needs(Permission.MARKET_READ)]
+    """
+    return Depends(Need(permission, kind))
+
+
+def public(kind: RouteKind = RouteKind.READ) -> Any:
+    """Declare that a route answers without log-in: `dependencies=[public()]`."""
+    return Depends(Need(None, kind))
+
+
+def declared(dependant: Dependant) -> Need | None:
+    """Return what a route declared, itself or through what it depends on.
+
+    Raises
+    ------
+    TypeError
+        If it declared more than one.
+    """
+    found = {*_needs_of(dependant)}
+    if len(found) > 1:
+        raise TypeError(f"{dependant.path} declares {len(found)} needs; a route has exactly one")
+    return next(iter(found), None)
+
+
+def _needs_of(dependant: Dependant) -> list[Need]:
+    own = [dependant.call] if isinstance(dependant.call, Need) else []
+    return own + [need for part in dependant.dependencies for need in _needs_of(part)]
+
+
+async def platform_of(request: Request) -> Platform:
+    """Return the platform behind the application."""
+    return cast("Platform", request.app.state.platform)
+
+
+Services = Annotated[Platform, Depends(platform_of)]
+"""The platform's services, in the signature of a route."""
+
+
+def credentials(scope: Scope) -> tuple[str | None, str | None]:
+    """Return the headers Authorization and X-API-Key of a request.
+
+    Raises
+    ------
+    NotAuthenticated
+        If one of them stands twice: two parties could read two different callers.
+    """
+    authorization = key = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if authorization is not None:
+                raise NotAuthenticated("Log in: the credentials were not accepted.")
+            authorization = value.decode("latin-1")
+        elif name == b"x-api-key":
+            if key is not None:
+                raise NotAuthenticated("Log in: the credentials were not accepted.")
+            key = value.decode("latin-1")
+    return authorization, key
+
+
+async def admit(scope: Scope, need: Need) -> None:
+    """Let a request through, or raise; leaves principal and allowance in its `Exchange`.
+
+    Raises
+    ------
+    NotAuthenticated, Forbidden, LimitReached
+    """
+    exchange = exchange_of(scope)
+    platform: Platform = scope["app"].state.platform
+    if need.permission is None:
+        _count(platform, exchange, need.kind, "")
+        return
+    authorization, key = credentials(scope)
+    try:
+        principal = platform.accounts.authenticate_request(authorization, key, address=exchange.address)
+    except NotAuthenticated:
+        _count(platform, exchange, need.kind, "")  # guessing is counted too
+        raise
+    exchange.principal = principal
+    _count(platform, exchange, need.kind, principal.owner)
+    if need.permission not in principal.permissions:
+        raise Forbidden(f"This needs the permission {need.permission.value}.", need.permission.value)
+
+
+def _count(platform: Platform, exchange: Exchange, kind: RouteKind, user: str) -> None:
+    allowance = platform.limiter.check(kind, user, exchange.address)
+    exchange.allowance = allowance
+    if not allowance.allowed:
+        raise LimitReached(
+            f"More than {allowance.limit} requests of this kind in a minute; try again later.",
+            allowance.retry_after,
+        )
