@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from quantflux.core.clock import Clock
 from quantflux.core.errors import InvalidRequest, Unsupported
+from quantflux.core.instruments import InstrumentTable
 from quantflux.core.panel import Panel
 from quantflux.data.adjustment import FACTOR, PRICES, Adjuster
 from quantflux.data.aggregates import aggregate, check
@@ -33,7 +34,7 @@ from quantflux.data.grids import Grid, bars_from, grid_of, panel_from
 from quantflux.data.panel_aggregates import aggregate_blocks
 from quantflux.data.panels import Layout, PanelTier, Snapshot
 from quantflux.data.request import Adjust, Limits, Request, WhenLike, parse_request
-from quantflux.data.schema import DAILY, MINUTE, Dataset, TimeKind
+from quantflux.data.schema import DAILY, INSTRUMENTS, MINUTE, Dataset, TimeKind
 from quantflux.data.schema import dataset as dataset_named
 
 
@@ -65,6 +66,9 @@ class DataAccessLayer:
         self._clock = clock
         self._reader = BlockReader(store, panels, self.limits)
         self._adjuster = Adjuster(store, self._reader)
+        self._writes = 0
+        self._states: dict[str, tuple[float, tuple[str, int]]] = {}
+        self._instruments: tuple[tuple[str, int], InstrumentTable] | None = None
 
     def get_stock_data(
         self,
@@ -204,9 +208,7 @@ class DataAccessLayer:
         """Upsert rows into the store. Reads through this object see them at once."""
         target = _named(dataset)
         receipt = self.store.write(target, table)
-        panels = None if self.panels is None else self.panels.of(target)
-        if panels is not None:
-            panels.expire()
+        self.expire(target)
         return receipt
 
     def symbols(self, dataset: Dataset | str = DAILY) -> list[str]:
@@ -227,12 +229,45 @@ class DataAccessLayer:
         return self.store.version(_named(dataset))
 
     def state(self, dataset: Dataset | str = DAILY) -> tuple[str, int]:
-        """Return which dataset reads show, and the version that they show at least.
+        """Return which dataset reads show (a name that no other ever had), and the version they show at least.
 
         This is what may be remembered together with values. It costs a look at the store at most once in the panel
-        tier's `check_seconds`; datasets without panels ask the store every time.
+        tier's `check_seconds`; of datasets without panels it is asked every time.
         """
-        return self._reader.state(_named(dataset))
+        target = _named(dataset)
+        writes = self._writes
+        state = self._reader.state(target)
+        if writes == self._writes:  # else the state may be that of before a write, which this object shows at once
+            self._states[target.name] = (self._clock.monotonic(), state)
+        return state
+
+    def known_state(self, dataset: Dataset | str, *, max_age: float) -> tuple[str, int] | None:
+        """Return what `state` last said if that is at most `max_age` seconds ago; never waits for anything.
+
+        A write through this object ends what is known.
+        """
+        known = self._states.get(dataset if isinstance(dataset, str) else dataset.name)
+        if known is None or self._clock.monotonic() - known[0] > max_age:
+            return None
+        return known[1]
+
+    def expire(self, dataset: Dataset | str) -> None:
+        """Ask the store for the version at the next read, since something else than `write` changed it."""
+        target = _named(dataset)
+        panels = None if self.panels is None else self.panels.of(target)
+        if panels is not None:
+            panels.expire()
+        self._writes += 1
+        self._states.pop(target.name, None)
+
+    def instruments(self) -> InstrumentTable:
+        """Return every instrument over time, read anew when the dataset has changed."""
+        state = self.state(INSTRUMENTS)
+        known = self._instruments
+        if known is None or known[0] != state:
+            known = (state, InstrumentTable.from_table(self.read(Query(INSTRUMENTS))))
+            self._instruments = known
+        return known[1]
 
     def compact(self, dataset: Dataset | str, *, keep_history: timedelta) -> CompactReceipt:
         """Rewrite the store's files into fewer; `Unsupported` if the store has none of its own."""
