@@ -25,7 +25,9 @@ from quantflux.data.stores import open_store
 
 if TYPE_CHECKING:
     from quantflux.backtest.service import Backtester
+    from quantflux.database.engine import Database
     from quantflux.factors.engine import FactorEngine
+    from quantflux.jobs import Jobs
     from quantflux.learning.service import MLService
     from quantflux.portfolio.service import PortfolioService
     from quantflux.scoring.service import ScoringService
@@ -170,6 +172,23 @@ class Platform:
 
         return ScoringService(self.data, self.factors, self.calendar)
 
+    @cached_property
+    def database(self) -> Database:
+        """The database of our own tables; brought to the newest schema when first asked for."""
+        from quantflux.database.engine import Database  # noqa: PLC0415
+
+        wanted = self.settings.database
+        file = self.settings.data_dir.absolute() / "quantflux.db"
+        url = wanted.url.get_secret_value() or f"sqlite:///{file}"
+        return Database.open(url, pool_size=wanted.pool_size, wait_seconds=wanted.wait_seconds)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The ledger of long work. Whoever serves starts a `Runner` on it."""
+        from quantflux.jobs import Jobs  # noqa: PLC0415
+
+        return Jobs(self.database, self.clock, self.settings.data_dir / "jobs")
+
     def open_source(self, name: str) -> Source:
         """Open a data vendor by name; the caller closes it.
 
@@ -191,6 +210,8 @@ class Platform:
 
     def close(self) -> None:
         """Release files and connections."""
+        if "database" in self.__dict__:
+            self.database.close()
         self.ledger.close()
         self.store.close()
 
