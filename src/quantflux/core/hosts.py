@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -71,3 +72,26 @@ def lies_in(address: str, networks: tuple[Network, ...]) -> bool:
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
     return any(found.version == network.version and found in network for network in networks)
+
+
+@lru_cache(maxsize=4096)
+def subscriber_of(address: str) -> str:
+    """Return what stands for one subscriber: an IPv4 address, or the first 64 bits of an IPv6 address.
+
+    A provider gives a household or a machine 64 bits of IPv6 to choose from, and systems change theirs daily. What is
+    no address stands for itself.
+
+    Examples
+    --------
+    >>> subscriber_of("203.0.113.9"), subscriber_of("2001:db8:1:2:3:4:5:6"), subscriber_of("::ffff:203.0.113.9")
+    ('203.0.113.9', '2001:db8:1:2::/64', '203.0.113.9')
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found), 64), strict=False))

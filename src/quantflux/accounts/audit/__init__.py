@@ -10,5 +10,18 @@ from quantflux.accounts.audit.events import (
     Outcome,
     Verification,
 )
+from quantflux.accounts.audit.log import AuditLog
+from quantflux.accounts.audit.unusual import UnusualAccess
 
-__all__ = ["ACCESS", "EXPORT", "LIMIT", "LOG_IN", "AuditEntry", "AuditEvent", "Outcome", "Verification"]
+__all__ = [
+    "ACCESS",
+    "EXPORT",
+    "LIMIT",
+    "LOG_IN",
+    "AuditEntry",
+    "AuditEvent",
+    "AuditLog",
+    "Outcome",
+    "UnusualAccess",
+    "Verification",
+]
