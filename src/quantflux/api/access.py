@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -10,10 +11,11 @@ from fastapi.dependencies.models import Dependant
 from starlette.types import Scope
 
 from quantflux.accounts.limits.kinds import RouteKind
-from quantflux.accounts.permissions import Permission
+from quantflux.accounts.permissions import ROLES, Permission, Role
 from quantflux.accounts.principal import Principal
 from quantflux.api.exchange import Exchange, exchange_of
 from quantflux.core.errors import Forbidden, LimitReached, NotAuthenticated
+from quantflux.core.hosts import Network, lies_in, network_of, split_list
 from quantflux.platform import Platform
 
 
@@ -27,10 +29,13 @@ class Need:
         None for the few routes that answer without log-in.
     kind : RouteKind
         Which rate limit counts it.
+    of_v1 : bool
+        Whether it is a route of version 1, which networks can be let in to without log-in.
     """
 
     permission: Permission | None
     kind: RouteKind
+    of_v1: bool = False
 
     async def __call__(self, request: Request) -> Principal | None:
         """Return the principal of a request that passed the gate."""
@@ -45,6 +50,11 @@ def needs(permission: Permission, kind: RouteKind = RouteKind.READ) -> Any:
     >>> Caller = Annotated[Principal, needs(Permission.MARKET_READ)]
     """
     return Depends(Need(permission, kind))
+
+
+def needs_v1(permission: Permission, kind: RouteKind = RouteKind.READ) -> Any:
+    """Declare what `needs` does for a route of version 1: callers from `v1.open_to` need no log-in."""
+    return Depends(Need(permission, kind, of_v1=True))
 
 
 def public(kind: RouteKind = RouteKind.READ) -> Any:
@@ -75,6 +85,9 @@ async def platform_of(request: Request) -> Platform:
     """Return the platform behind the application."""
     return cast("Platform", request.app.state.platform)
 
+
+V1_CALLER = Principal(0, "v1", Role.RESEARCHER, ROLES[Role.VIEWER] | ROLES[Role.RESEARCHER], "network")
+"""Whoever calls a route of version 1 from a network that it is open to."""
 
 Services = Annotated[Platform, Depends(platform_of)]
 """The platform's services, in the signature of a route."""
@@ -114,6 +127,11 @@ async def admit(scope: Scope, need: Need) -> None:
         _count(platform, exchange, need.kind, "")
         return
     authorization, key = credentials(scope)
+    if need.of_v1 and authorization is None and key is None and _is_open(platform, exchange.address):
+        exchange.principal = V1_CALLER
+        _count(platform, exchange, need.kind, f"network:{exchange.address}")
+        _check(V1_CALLER, need.permission)
+        return
     try:
         principal = platform.accounts.authenticate_request(authorization, key, address=exchange.address)
     except NotAuthenticated:
@@ -121,8 +139,22 @@ async def admit(scope: Scope, need: Need) -> None:
         raise
     exchange.principal = principal
     _count(platform, exchange, need.kind, principal.owner)
-    if need.permission not in principal.permissions:
-        raise Forbidden(f"This needs the permission {need.permission.value}.", need.permission.value)
+    _check(principal, need.permission)
+
+
+def _check(principal: Principal, permission: Permission) -> None:
+    if permission not in principal.permissions:
+        raise Forbidden(f"This needs the permission {permission.value}.", permission.value)
+
+
+def _is_open(platform: Platform, address: str) -> bool:
+    """Whether version 1 is open to an address."""
+    return lies_in(address, _networks(platform.settings.v1.open_to))
+
+
+@lru_cache(maxsize=8)
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(network_of(part) for part in split_list(text))
 
 
 def _count(platform: Platform, exchange: Exchange, kind: RouteKind, user: str) -> None:
