@@ -79,7 +79,17 @@ def test_a_file_without_a_name_is_called_as_it_is_called() -> None:
             "needs least, most, or limits of single ones",
         ),
         ('capital = 1\nbenchmark = "000300.SH"', "valid is equal, cap or FILE.csv"),
-        ("capital = 1\n[expected_returns]\nhorizon = 5", "needs either a score or a file"),
+        ("capital = 1\n[expected_returns]\nhorizon = 5", "needs a score, values or a file"),
+        (
+            'capital = 1\n[expected_returns]\nscore = "size"\nvalues = {"600519" = 0.1}',
+            "needs a score, values or a file; valid is one of the three",
+        ),
+        (
+            '[holdings.shares]\n"600519" = 100\n"600519.SH" = 1',
+            "holdings.shares: 600519.SH stands there twice",
+        ),
+        ('[holdings]\nfile = "a.csv"\nshares = {"600519" = 1}', "shares and file both say what is held"),
+        ('[holdings.shares]\n"600519" = -1', "holdings.shares: found -1; valid is at least 0"),
         ('capital = 1\nuniverse = "some"', 'valid is "all", a list of symbols, or a table'),
         ('capital = 1\nuniverse = ["??"]', 'universe.1: found "??"; valid is a symbol such as 600519.SH'),
         (

@@ -127,6 +127,23 @@ def test_what_is_held_is_the_capital_and_is_traded_from(service: PortfolioServic
     assert found.portfolio.statistics.cost is not None
 
 
+def test_lists_may_stand_in_the_file_itself(service: PortfolioService, tmp_path: Path) -> None:
+    first, second = service.prepare(told(SMALL)).symbols[:2]
+    (tmp_path / "held.csv").write_text(f"symbol,shares\n{first},10137\n{second},2000\n")
+    (tmp_path / "expected.csv").write_text(f"symbol,expected_return\n{second},0.244\n")
+    plain = SMALL.replace("capital = 1e7\n", "")
+    short = first.partition(".")[0]
+    inside = f'[holdings]\nshares = {{"{short}" = 10137, "{second}" = 2000}}\ncash = 500_000\n'
+    inside += f'[expected_returns.values]\n"{second}" = 0.244\n'
+    beside = '[holdings]\nfile = "held.csv"\ncash = 500_000\n[expected_returns]\nfile = "expected.csv"\n'
+
+    one, two = (service.prepare(told(plain + each), tmp_path) for each in (inside, beside))
+
+    assert one.held.tolist() == two.held.tolist() and one.held.any()
+    assert one.problem.expected_returns is not None and two.problem.expected_returns is not None
+    assert one.problem.expected_returns.tolist() == two.problem.expected_returns.tolist()
+
+
 def test_names_outside_the_universe_are_sold(service: PortfolioService, tmp_path: Path) -> None:
     case = service.prepare(told(SMALL))
     outside, *inside = case.symbols

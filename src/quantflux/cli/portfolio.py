@@ -169,9 +169,11 @@ def _told(file: Path, holdings: Path | None, cash: float | None, day: str | None
         return told
     if cash is not None and not math.isfinite(cash):
         raise InvalidRequest(f"--cash: found {cash}; valid is yuan from 0")
-    before = told.holdings or Held()
-    path = before.file if holdings is None else str(holdings.absolute())
-    held = Held(file=path, cash=before.cash if cash is None else cash)
+    held = told.holdings or Held()
+    if holdings is not None:
+        held = Held(file=str(holdings.absolute()), cash=held.cash)
+    if cash is not None:
+        held = held.model_copy(update={"cash": cash})
     return told.model_copy(update={"holdings": held, "capital": None})
 
 

@@ -66,13 +66,13 @@ class Investable:
     def held(self) -> np.ndarray:
         """Shares held of each name of the market."""
         held = self._file.holdings
-        if held is None or not held.file:
+        if held is None or not (held.file or held.shares):
             return np.zeros(len(self.market.symbols))
-        shares = read_holdings(self._folder / held.file)
-        made = laid_on(shares, self.market.symbols, "holdings.file")
+        shares = read_holdings(self._folder / held.file) if held.file else dict[str, float](held.shares)
+        made = laid_on(shares, self.market.symbols, "holdings")
         if (unpriced := (made > 0) & ~(self.market.prices > 0)).any():
             names = ", ".join(np.array(self.market.symbols)[unpriced][:5])
-            raise InvalidRequest(f"holdings.file: the data have no price for {names}")
+            raise InvalidRequest(f"holdings: the data have no price for {names}")
         return made
 
     @cached_property
@@ -186,7 +186,7 @@ class Investable:
         if (unknown := inside & ~self._risk_model.known).any():
             names = ", ".join(np.array(self.market.symbols)[unknown][:5])
             raise InvalidRequest(
-                f"holdings.file: the risk model {self._file.risk.model!r} knows too little of {names}; use the model "
+                f"holdings: the risk model {self._file.risk.model!r} knows too little of {names}; use the model "
                 "factor, or take them out of the list"
             )
         return np.flatnonzero(inside)

@@ -71,6 +71,19 @@ def _day(value: Any) -> Any:
     return value
 
 
+def _by_symbol(value: Any) -> Any:
+    """Bring the keys of a table into canonical form; two spellings of one symbol are refused."""
+    if not isinstance(value, dict):
+        return value
+    made: dict[Any, Any] = {}
+    for key, each in value.items():
+        symbol = _symbol(key)
+        if symbol in made:
+            raise ValueError(f"{symbol} stands there twice")
+        made[symbol] = each
+    return made
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -139,8 +152,10 @@ class Forecast(Section):
         Correlation of the score with the returns of the next `horizon` days; `quantflux factor evaluate` measures it.
     horizon : int
         Days.
+    values : mapping of str to float
+        In place of a score: expected returns by symbol, of a year, as fractions.
     file : str
-        In place of a score: a CSV file with `symbol` and `expected_return` (of a year, as a fraction).
+        The same as a CSV file with `symbol` and `expected_return`.
     """
 
     score: Annotated[
@@ -150,12 +165,13 @@ class Forecast(Section):
     ] = ()
     information_coefficient: Annotated[float, Field(gt=0, le=0.5)] = 0.03
     horizon: Annotated[int, Field(ge=1, le=500)] = 20
+    values: Annotated[dict[str, float], BeforeValidator(_by_symbol), Field(default_factory=dict)]
     file: str = ""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if bool(self.score) == bool(self.file):
-            raise ValueError("needs either a score or a file; valid is one of the two")
+        if (bool(self.score), bool(self.values), bool(self.file)).count(True) != 1:
+            raise ValueError("needs a score, values or a file; valid is one of the three")
         return self
 
 
@@ -206,14 +222,27 @@ class Held(Section):
 
     Attributes
     ----------
+    shares : mapping of str to int
+        By symbol.
     file : str
-        CSV with `symbol` and `shares`.
+        The same as a CSV file with `symbol` and `shares`.
     cash : float
         Yuan.
     """
 
+    shares: Annotated[
+        dict[str, Annotated[int, Field(ge=0, le=10**12)]],
+        BeforeValidator(_by_symbol),
+        Field(default_factory=dict),
+    ]
     file: str = ""
     cash: NotNegative = 0.0
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Self:
+        if self.shares and self.file:
+            raise ValueError("shares and file both say what is held; valid is one of them")
+        return self
 
 
 class Range(Section):

@@ -249,12 +249,13 @@ class _Preparation:
         told = self._file.expected_returns
         if told is None:
             return None
-        if told.file:
-            listed = read_expectations(self._folder / told.file)
-            values = laid_on(listed, self._names.market.symbols, "expected_returns.file")
+        if not told.score:
+            listed = read_expectations(self._folder / told.file) if told.file else dict(told.values)
+            values = laid_on(listed, self._names.market.symbols, "expected_returns")
             if without := len(self.symbols) - len(set(self.symbols) & set(listed)):
                 self._names.notes.append(
-                    f"{without} of {len(self.symbols)} names are not in {told.file}: their expected return is 0"
+                    f"{without} of {len(self.symbols)} names are not in {told.file or 'expected_returns.values'}: "
+                    "their expected return is 0"
                 )
             return np.asarray(values[self.at] / TRADING_DAYS)
         score = score_on(
