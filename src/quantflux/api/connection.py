@@ -1,0 +1,131 @@
+"""One connection: what uvicorn leaves unbounded before a request is complete.
+
+A request's line and headers may have 64 kB in 100 fields and must be there 10 seconds after they began; a connection
+that never begins one is cut as early. What cannot be read as HTTP is refused, with the headers that every answer has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from quantflux.api.errors import MEDIA_TYPE, document
+from quantflux.api.headers import SECURITY
+
+MOST_HEADER_BYTES = 65_536
+MOST_HEADERS = 100
+HEADER_SECONDS = 10.0
+
+
+class GuardedConnection(HttpToolsProtocol):
+    """A connection with limits on what comes before a request is understood."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._reading = False  # within a request's line or headers
+        self._fed = 0  # bytes since that request began, at least
+        self._refused = False
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no request was read from it yet."""
+        return self.cycle is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the time within which a request must come."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._expire)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless the connection was refused already."""
+        if self._refused:
+            return
+        self._fed += len(data)
+        super().data_received(data)
+        if not self._reading or self._refused:
+            return
+        if self._fed > MOST_HEADER_BYTES:
+            self._refuse(431, f"The line and headers of a request may have {MOST_HEADER_BYTES} bytes.")
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._expire)
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        super().on_message_begin()
+        self._reading = True
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, if the headers are within the limits."""
+        self._reading = False
+        self._stop_waiting()
+        fed, self._fed = self._fed, 0
+        if self._refused:
+            return
+        if len(self.headers) > MOST_HEADERS:
+            self._refuse(431, f"A request may have {MOST_HEADERS} headers.")
+        elif fed > MOST_HEADER_BYTES and self._size() > MOST_HEADER_BYTES:
+            self._refuse(431, f"The line and headers of a request may have {MOST_HEADER_BYTES} bytes.")
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the body."""
+        if not self._refused:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; an answer that has begun is cut off instead, so that nothing is read into it."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._refused = True
+            self.transport.close()
+        else:
+            self._refuse(400, msg)
+
+    def _size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            if self._reading:
+                self._refuse(408, f"A request's headers must be there within {HEADER_SECONDS:g} seconds.")
+            else:
+                self.transport.close()
+
+    def _refuse(self, status: int, detail: str) -> None:
+        self._refused = True
+        self._stop_waiting()
+        if self.transport.is_closing():
+            return
+        code = {400: "bad_request", 408: "headers_too_slow", 431: "headers_too_large"}[status]
+        body = document(status, code, detail, "")
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+            (b"cache-control", b"no-store"),
+            *SECURITY,
+        ]
+        line = b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())
+        head = b"\r\n".join([line, *(name + b": " + value for name, value in headers)])
+        self.transport.write(head + b"\r\n\r\n" + body)
+        self.transport.close()
