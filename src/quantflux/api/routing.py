@@ -15,6 +15,7 @@ from quantflux.api.access import Need, admit, declared
 from quantflux.api.bodies import StrictRequest
 from quantflux.api.errors import Problem
 from quantflux.api.exchange import exchange_of
+from quantflux.api.idempotency import once, repeatable
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"description": "Nobody is logged in."},
@@ -48,6 +49,7 @@ class Route(APIRoute):
         known = _query_names(self.dependant)
         expected = _expected_type(self)
         template = self.path_format
+        repeats = repeatable(self.dependant)
 
         async def handle(request: Request) -> Response:
             scope = request.scope
@@ -61,6 +63,8 @@ class Route(APIRoute):
                 if expected != "application/json":
                     exchange.max_body = scope["app"].state.platform.settings.server.max_upload_bytes
                 request = StrictRequest(scope, request.receive)
+            if repeats:
+                return await once(request, template, run)
             return await run(request)
 
         return handle

@@ -24,6 +24,7 @@ from quantflux.jobs.job import SHOWN, Job, State, job_of
 from quantflux.jobs.results import Results
 
 _LARGEST_PAYLOAD = 4_000_000
+_KEY_MICROSECONDS = 86_400 * 10**6
 _OPEN = (State.QUEUED, State.RUNNING)
 
 
@@ -99,7 +100,8 @@ class Jobs:
         owner, user_id : str, int
             Whose it is. That the user still may is looked up again when it runs.
         key : str
-            The caller's Idempotency-Key: the same work asked for again with it is the same job.
+            The caller's Idempotency-Key: within a day, the same work asked for again with it is the same job. Each
+            kind of work has keys of its own.
         api_key, request_id : str
             What it was asked with, and by which request.
         connection : Connection, optional
@@ -110,7 +112,7 @@ class Jobs:
         InvalidRequest
             If the payload is no JSON document or too large.
         Conflict
-            If the key was used for other work.
+            If the key was used with another payload.
         LimitReached
             If the owner has too many jobs that have not ended.
         Busy
@@ -240,8 +242,8 @@ class Jobs:
             "kind": kind,
             "owner": owner,
             "user_id": user_id,
-            "idempotency_key": hashlib.sha256(key.encode()).hexdigest() if key else None,
-            "fingerprint": hashlib.sha256(kind.encode() + b"\n" + document).hexdigest(),
+            "idempotency_key": hashlib.sha256(f"{kind}\n{key}".encode()).hexdigest() if key else None,
+            "fingerprint": hashlib.sha256(document).hexdigest(),
             "payload": document,
             "state": State.QUEUED,
             "attempts": 0,
@@ -278,12 +280,17 @@ class Jobs:
         if key is None:
             return None
         same = (jobs.c.owner == row["owner"]) & (jobs.c.idempotency_key == key)
-        found = connection.execute(select(jobs.c.id, jobs.c.fingerprint).where(same)).one_or_none()
+        wanted = select(jobs.c.seq, jobs.c.id, jobs.c.fingerprint, jobs.c.created_at).where(same)
+        found = connection.execute(wanted).one_or_none()
         if found is None:
+            return None
+        if found.created_at <= row["created_at"] - _KEY_MICROSECONDS:
+            connection.execute(update(jobs).where(jobs.c.seq == found.seq).values(idempotency_key=None))
             return None
         if found.fingerprint != row["fingerprint"]:
             raise Conflict(
-                f"This Idempotency-Key belongs to job {found.id}, which was asked for other work; use a new key."
+                f"This Idempotency-Key belongs to job {found.id}, which was asked for with another payload; "
+                "use a new key."
             )
         return self._read(connection, found.id, row["owner"])
 
