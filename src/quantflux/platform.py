@@ -5,7 +5,7 @@ Settings stop here: the services below take plain values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -25,6 +25,8 @@ from quantflux.data.stores import open_store
 
 if TYPE_CHECKING:
     from quantflux.backtest.service import Backtester
+    from quantflux.cache.manager import CacheManager
+    from quantflux.cache.policies import Policy
     from quantflux.database.engine import Database
     from quantflux.factors.engine import FactorEngine
     from quantflux.jobs import Jobs
@@ -107,6 +109,8 @@ class Platform:
             "scoring",
         ):  # what is built next reads through the new door
             self.__dict__.pop(built, None)
+        if "cache" in self.__dict__:
+            self.cache.apply(_cache_policies(settings))
 
     def _door(self, settings: Settings) -> DataAccessLayer:
         limits = Limits(settings.queries.max_symbols, settings.queries.max_cells)
@@ -183,6 +187,18 @@ class Platform:
         return Database.open(url, pool_size=wanted.pool_size, wait_seconds=wanted.wait_seconds)
 
     @cached_property
+    def cache(self) -> CacheManager:
+        """The cache of results; opens no connection before it is used."""
+        from quantflux.cache.manager import CacheManager  # noqa: PLC0415
+        from quantflux.cache.redis_backend import RedisBackend  # noqa: PLC0415
+
+        wanted = self.settings.cache
+        backend = RedisBackend(wanted.url.get_secret_value()) if wanted.backend == "redis" else None
+        return CacheManager(
+            backend, _cache_policies(self.settings), self.clock, memory_bytes=wanted.memory_bytes
+        )
+
+    @cached_property
     def jobs(self) -> Jobs:
         """The ledger of long work. Whoever serves starts a `Runner` on it."""
         from quantflux.jobs import Jobs  # noqa: PLC0415
@@ -210,6 +226,8 @@ class Platform:
 
     def close(self) -> None:
         """Release files and connections."""
+        if "cache" in self.__dict__:
+            self.cache.close()
         if "database" in self.__dict__:
             self.database.close()
         self.ledger.close()
@@ -220,6 +238,18 @@ class Platform:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _cache_policies(settings: Settings) -> Mapping[str, Policy]:
+    from quantflux.cache.policies import standard_policies  # noqa: PLC0415
+
+    wanted = settings.cache
+    return standard_policies(
+        realtime_seconds=wanted.realtime_seconds,
+        hot_stocks_seconds=wanted.hot_stocks_seconds,
+        results_seconds=wanted.results_seconds,
+        user_queries_seconds=wanted.user_queries_seconds,
+    )
 
 
 def _panel_tier(settings: Settings, store: MarketStore, clock: Clock) -> PanelTier:
