@@ -198,8 +198,8 @@ class Jobs:
             )
             return self._read(connection, job_id, owner)
 
-    def result(self, job_id: str, *, owner: str | None = None) -> bytes | Path:
-        """Return what a finished job gave: the JSON document, or the file that holds it if it is large.
+    def result(self, job_id: str, *, owner: str | None = None) -> tuple[Job, bytes | Path]:
+        """Return a finished job and what it gave: the JSON document, or the file that holds it if it is large.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class Jobs:
             job = self._read(connection, job_id, owner)
             if job.state is not State.DONE:
                 raise Conflict(_nothing_to_show(job))
-            return self._results.read(connection, job)
+            return job, self._results.read(connection, job)
 
     def counts(self) -> dict[State, int]:
         """Return how many jobs stand where."""

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from quantflux.api.routing import Router
 
-RESOURCES: tuple[str, ...] = ()
+RESOURCES: tuple[str, ...] = ("jobs",)
 """The modules of this package that have a router, one a line and in the order of the documentation."""
 
 
