@@ -24,6 +24,8 @@ from quantflux.data.sources.contract import Source, open_source
 from quantflux.data.stores import open_store
 
 if TYPE_CHECKING:
+    from quantflux.accounts.audit import AuditLog
+    from quantflux.accounts.limits import Budget, RateLimiter, Rates, SharedWindows
     from quantflux.backtest.service import Backtester
     from quantflux.cache.manager import CacheManager
     from quantflux.cache.policies import Policy
@@ -111,6 +113,10 @@ class Platform:
             self.__dict__.pop(built, None)
         if "cache" in self.__dict__:
             self.cache.apply(_cache_policies(settings))
+        if "limiter" in self.__dict__:
+            self.limiter.apply(_rates(settings))
+        if "budget" in self.__dict__:
+            self.budget.apply(settings.limits.work_seconds, settings.limits.budget_seconds)
 
     def _door(self, settings: Settings) -> DataAccessLayer:
         limits = Limits(settings.queries.max_symbols, settings.queries.max_cells)
@@ -187,6 +193,42 @@ class Platform:
         return Database.open(url, pool_size=wanted.pool_size, wait_seconds=wanted.wait_seconds)
 
     @cached_property
+    def audit(self) -> AuditLog:
+        """The log of who did what, in `database`, its end copied out of it."""
+        from quantflux.accounts.audit import AuditLog, UnusualAccess  # noqa: PLC0415
+        from quantflux.accounts.secrets import secret_file  # noqa: PLC0415
+
+        wanted, folder = self.settings.audit, self.settings.data_dir
+        given = wanted.key.get_secret_value().encode()
+        key = given or secret_file(folder / "secrets" / "audit")
+        head_file = wanted.head_file or folder / "audit" / "head.json"
+        return AuditLog(self.database, key, head_file, self.clock, unusual=UnusualAccess())
+
+    @cached_property
+    def limiter(self) -> RateLimiter:
+        """Counts requests; in Redis, if the settings say so, with the other processes."""
+        from quantflux.accounts.limits import RateLimiter  # noqa: PLC0415
+
+        workers = self.settings.server.workers
+        return RateLimiter(_rates(self.settings), self.clock, self._shared_windows, shares=workers)
+
+    @cached_property
+    def budget(self) -> Budget:
+        """Counts the computing that users start."""
+        from quantflux.accounts.limits import Budget  # noqa: PLC0415
+
+        wanted = self.settings.limits
+        return Budget(wanted.work_seconds, wanted.budget_seconds, self.clock, self._shared_windows)
+
+    @cached_property
+    def _shared_windows(self) -> SharedWindows | None:
+        from quantflux.accounts.limits import SharedWindows  # noqa: PLC0415
+
+        if self.settings.limits.backend == "memory":
+            return None
+        return SharedWindows(self.settings.cache.url.get_secret_value(), self.clock)
+
+    @cached_property
     def cache(self) -> CacheManager:
         """The cache of results; opens no connection before it is used."""
         from quantflux.cache.manager import CacheManager  # noqa: PLC0415
@@ -228,6 +270,10 @@ class Platform:
         """Release files and connections."""
         if "cache" in self.__dict__:
             self.cache.close()
+        if self.__dict__.get("_shared_windows") is not None:
+            self.__dict__["_shared_windows"].close()
+        if "audit" in self.__dict__:  # writes what waits, so before the database
+            self.audit.close()
         if "database" in self.__dict__:
             self.database.close()
         self.ledger.close()
@@ -238,6 +284,18 @@ class Platform:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _rates(settings: Settings) -> Rates:
+    from quantflux.accounts.limits import Rates, RouteKind  # noqa: PLC0415
+
+    wanted = settings.limits
+    user = {
+        RouteKind.READ: wanted.reads_per_minute,
+        RouteKind.WORK: wanted.work_per_minute,
+        RouteKind.WRITE: wanted.writes_per_minute,
+    }
+    return Rates(user, wanted.logins_per_minute, wanted.address_per_minute, wanted.total_per_minute)
 
 
 def _cache_policies(settings: Settings) -> Mapping[str, Policy]:
