@@ -27,6 +27,7 @@ MOST_SETBACKS = 3
 
 _FIRST_WAIT = timedelta(seconds=5)
 _SWEPT_AT_ONCE = 500
+_JUDGED = (jobs.c.setbacks, jobs.c.cancel_asked_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +176,7 @@ class Claims:
     def try_again(self, claim: Claim, code: str, text: str) -> bool:
         """Queue a run again that failed in a way that may pass; after three of them the job has failed."""
         with self._database.transaction() as connection:
-            row = connection.execute(select(jobs).where(claim.present).with_for_update()).one_or_none()
+            row = connection.execute(select(*_JUDGED).where(claim.present).with_for_update()).one_or_none()
             return row is not None and self._set_back(connection, claim.present, row, code, text) is not None
 
     def give_back(self, claim: Claim) -> bool:
@@ -213,7 +214,7 @@ class Claims:
         for seq in lost:
             this = (jobs.c.seq == seq) & dead
             with self._database.transaction() as connection:
-                row = connection.execute(select(jobs).where(this).with_for_update()).one_or_none()
+                row = connection.execute(select(*_JUDGED).where(this).with_for_update()).one_or_none()
                 if row is not None:
                     text = f"The process that ran it ended {MOST_SETBACKS} times before it was done."
                     now_is = self._set_back(connection, this, row, "interrupted", text)
@@ -248,13 +249,13 @@ class Claims:
     def _turns(self, connection: Connection, kinds: Collection[str], now: int) -> list[int]:
         waits = (jobs.c.state == State.QUEUED) & (jobs.c.not_before <= now) & jobs.c.kind.in_(list(kinds))
         oldest = select(jobs.c.owner, func.min(jobs.c.seq)).where(waits).group_by(jobs.c.owner)
-        first = dict(connection.execute(oldest).tuples().all())
+        first = {row[0]: row[1] for row in connection.execute(oldest)}
         if len(first) < 2:
             return list(first.values())
         running = select(jobs.c.owner, func.count()).where(jobs.c.state == State.RUNNING)
-        busy: dict[str, int] = dict(connection.execute(running.group_by(jobs.c.owner)).tuples().all())
+        busy: dict[str, int] = {row[0]: row[1] for row in connection.execute(running.group_by(jobs.c.owner))}
         served = select(jobs.c.owner, func.max(jobs.c.started_at)).where(jobs.c.owner.in_(list(first)))
-        last = dict(connection.execute(served.group_by(jobs.c.owner)).tuples().all())
+        last = {row[0]: row[1] for row in connection.execute(served.group_by(jobs.c.owner))}
         turn = sorted(first, key=lambda owner: (busy.get(owner, 0), last[owner] or 0, first[owner]))
         return [first[owner] for owner in turn]
 

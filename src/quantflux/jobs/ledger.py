@@ -220,7 +220,7 @@ class Jobs:
         """Return how many jobs stand where."""
         counted = select(jobs.c.state, func.count()).group_by(jobs.c.state)
         with self._database.reading() as connection:
-            found = {State(state): number for state, number in connection.execute(counted).tuples()}
+            found = {State(row[0]): row[1] for row in connection.execute(counted)}
         return {state: found.get(state, 0) for state in State}
 
     def _row(

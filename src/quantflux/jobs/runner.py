@@ -25,9 +25,7 @@ from quantflux.jobs.told import Told, legible
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
-_TICK_SECONDS = 1.0
-_HEARTBEAT_SECONDS = 5.0
-_SWEEP_SECONDS = 10.0
+_TICK_SECONDS = 1.0  # at most so long until a cancelled job is told, and progress is shown
 _SETTLE_WAITS = (0.2, 1.0, 3.0)
 
 
@@ -214,7 +212,7 @@ class Runner:
     def _watch(self) -> None:
         beat = sweep = 0.0
         written: dict[Claim, Progress] = {}
-        while not self._stopping.wait(_TICK_SECONDS):
+        while not self._stopping.wait(min(_TICK_SECONDS, self._stale_after / 10)):
             now = time.monotonic()
             with self._lock:
                 running = dict(self._running)
@@ -225,10 +223,10 @@ class Runner:
                 if running and (shown != written or now >= beat):
                     for claim in self._jobs.claims.keep(shown.items()):
                         running[claim].stop()
-                    written, beat = shown, now + _HEARTBEAT_SECONDS
+                    written, beat = shown, now + self._stale_after / 6
                 if now >= sweep:
                     self._jobs.claims.sweep(stale_after=self._stale_after, keep_days=self._keep_days)
-                    sweep = now + _SWEEP_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 no secret
+                    sweep = now + self._stale_after / 3 * random.uniform(0.8, 1.2)  # noqa: S311 no secret
             except StoreError as failure:
                 logger.warning("the job ledger cannot be kept up: %s", failure)
             except Exception:

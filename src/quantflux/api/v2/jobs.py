@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path as FilePath
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -23,7 +23,7 @@ router = Router(prefix="/api/v2/jobs", tags=["jobs"])
 Reader = Annotated[Principal, needs(Permission.JOBS_OWN)]
 Stopper = Annotated[Principal, needs(Permission.JOBS_OWN, RouteKind.WRITE)]
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Of a job.")]
-_UNKNOWN = {404: {"description": "No such job, or it is somebody else's."}}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "No such job, or it is somebody else's."}}
 
 
 @router.get("")
