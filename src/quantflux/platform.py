@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from quantflux.config import InfluxSettings, Settings
+from quantflux.config.signing import parse_signing_keys
 from quantflux.core.calendar import TradingCalendar
 from quantflux.core.clock import Clock, SystemClock
 from quantflux.data.access import DataAccessLayer
@@ -26,6 +28,8 @@ from quantflux.data.stores import open_store
 if TYPE_CHECKING:
     from quantflux.accounts.audit import AuditLog
     from quantflux.accounts.limits import Budget, RateLimiter, Rates, SharedWindows
+    from quantflux.accounts.manager import AuthManager
+    from quantflux.accounts.users import Users
     from quantflux.backtest.service import Backtester
     from quantflux.cache.manager import CacheManager
     from quantflux.cache.policies import Policy
@@ -184,13 +188,13 @@ class Platform:
 
     @cached_property
     def database(self) -> Database:
-        """The database of our own tables; brought to the newest schema when first asked for."""
+        """The database of our own tables, brought to the newest schema; opened when first asked for."""
         from quantflux.database.engine import Database  # noqa: PLC0415
 
         wanted = self.settings.database
-        file = self.settings.data_dir.absolute() / "quantflux.db"
-        url = wanted.url.get_secret_value() or f"sqlite:///{file}"
-        return Database.open(url, pool_size=wanted.pool_size, wait_seconds=wanted.wait_seconds)
+        return Database.open(
+            database_url(self.settings), pool_size=wanted.pool_size, wait_seconds=wanted.wait_seconds
+        )
 
     @cached_property
     def audit(self) -> AuditLog:
@@ -246,6 +250,24 @@ class Platform:
         from quantflux.jobs import Jobs  # noqa: PLC0415
 
         return Jobs(self.database, self.clock, self.settings.data_dir / "jobs")
+
+    @cached_property
+    def accounts(self) -> AuthManager:
+        """Who asks and what they may do; built when first asked for."""
+        from quantflux.accounts.manager import AuthManager  # noqa: PLC0415
+        from quantflux.accounts.secrets import secret_file  # noqa: PLC0415
+        from quantflux.accounts.tokens import JWTManager  # noqa: PLC0415
+
+        keys = parse_signing_keys(self.settings.accounts.signing_keys.get_secret_value())
+        if not keys:
+            keys = {"own": secret_file(self.settings.data_dir / "secrets" / "signing")}
+        jwt = JWTManager(keys, "quantflux", "quantflux-api", self.clock)
+        return AuthManager(self.database, self.audit, jwt, self.clock, **_account_limits(self.settings))
+
+    @property
+    def users(self) -> Users:
+        """Who there is, and in which role."""
+        return self.accounts.users
 
     def open_source(self, name: str) -> Source:
         """Open a data vendor by name; the caller closes it.
@@ -324,6 +346,19 @@ def _panel_tier(settings: Settings, store: MarketStore, clock: Clock) -> PanelTi
 def quality_directory(settings: Settings) -> Path:
     """Return the folder of the quality ledger."""
     return settings.data_dir / "quality"
+
+
+def database_url(settings: Settings) -> str:
+    """Return where our own tables live: a file in the data folder unless the settings name a server."""
+    if url := settings.database.url.get_secret_value():
+        return url
+    file = settings.data_dir.absolute() / "quantflux.db"
+    return f"sqlite:///{quote(str(file))}"
+
+
+def _account_limits(settings: Settings) -> dict[str, Any]:
+    wanted = {"access_seconds", "idle_seconds", "session_seconds", "max_sessions", "require_totp"}
+    return settings.accounts.model_dump(include=wanted)
 
 
 def _place(settings: Settings) -> str:
