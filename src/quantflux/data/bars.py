@@ -129,6 +129,13 @@ class Bars:
         local = pc.local_timestamp(self._arrow_times()).cast(pa.timestamp("s"))
         return np.asarray(local.to_numpy(zero_copy_only=False), dtype="datetime64[s]")
 
+    def part(self, first: int, stop: int) -> Bars:
+        """Return the rows from `first` up to but without `stop`, as views."""
+        rows = slice(first, stop)
+        codes = None if self._codes is None else self._codes[rows]
+        columns = {name: values[rows] for name, values in self._columns.items()}
+        return Bars(self._dataset, self.axis, codes, self._stamps[rows], columns, self.provenance)
+
     def to_numpy(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return every column by name: symbol (only if several), time, fields."""
         result: dict[str, npt.NDArray[np.generic]] = {}

@@ -6,7 +6,18 @@ from importlib import import_module
 
 from quantflux.api.routing import Router
 
-RESOURCES: tuple[str, ...] = ("jobs",)
+RESOURCES: tuple[str, ...] = (
+    "jobs",
+    "instruments",
+    "calendar",
+    "bars",
+    "panels",
+    "aggregates",
+    "datasets",
+    "exports",
+    "data_status",
+    "quality",
+)
 """The modules of this package that have a router, one a line and in the order of the documentation."""
 
 
