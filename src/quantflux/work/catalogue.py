@@ -12,7 +12,12 @@ from types import MappingProxyType
 
 from quantflux.work.contract import Work
 
-SUBJECTS: tuple[str, ...] = ()
+SUBJECTS: tuple[str, ...] = (
+    "backtests",
+    "factors",
+    "models",
+    "portfolios",
+)
 """The modules of this package that have a `WORK`, one a line."""
 
 
