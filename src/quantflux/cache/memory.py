@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 Name: TypeAlias = tuple[str, str, str]
 """Kind, key and version of an entry."""
 
-OVERHEAD = 400
-"""Bytes that an entry costs beside its value and names: tuple, object and two slots of the table, measured."""
+OVERHEAD = 480
+"""Bytes that an entry costs beside the letters of its value and names: heads of objects and slots of tables, measured."""
 
 LARGEST_PART = 4
 """A value that would fill more than one part in this many of the tier is not kept: it would drive out all others."""
