@@ -114,6 +114,11 @@ BROKEN = [
     Broken("date", b"data_dir = 2024-01-01\n", "data_dir: found a date; valid is a path", 1),
     Broken("rules broken", b'[cache]\nbackend = "redis"\n', "cache.url: is empty; the redis cache needs"),
     Broken(
+        "limits without Redis",
+        b'[limits]\nbackend = "redis"\n',
+        "cache.url: is empty; limits that are counted",
+    ),
+    Broken(
         "enormous integer", b"[queries]\nmax_cells = " + b"9" * 5000, "is not valid TOML: Exceeds the limit"
     ),
     Broken("nested lists", b"data_dir = " + b"[" * 100_000, "is nested too deeply"),

@@ -87,6 +87,8 @@ def _cache(settings: Settings) -> Iterator[Complaint]:
     url = settings.cache.url.get_secret_value()
     if settings.cache.backend == "redis" and not url:
         yield "cache.url", "is empty; the redis cache needs a redis:// or rediss:// address"
+    elif settings.limits.backend == "redis" and not url:
+        yield "cache.url", "is empty; limits that are counted in Redis need a redis:// or rediss:// address"
     elif url and not (url.startswith(("redis://", "rediss://")) and _host(url)):
         yield "cache.url", "is not a redis:// or rediss:// address with a host"
 
@@ -117,7 +119,8 @@ def _production(settings: Settings) -> Iterator[Complaint]:
 
 def _production_cache(settings: Settings) -> Iterator[Complaint]:
     url = settings.cache.url.get_secret_value()
-    if settings.cache.backend != "redis" or not _host(url) or is_loopback(_host(url)):
+    used = "redis" in (settings.cache.backend, settings.limits.backend)
+    if not used or not _host(url) or is_loopback(_host(url)):
         return
     password = urlsplit(url).password or ""
     if why := is_weak(SecretStr(password)):

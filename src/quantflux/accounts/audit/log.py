@@ -120,7 +120,7 @@ class AuditLog:
             self._rouse()
 
     def flush(self) -> None:
-        """Write what was noted, now, and copy the chain's end.
+        """Write what was noted, now, and copy the chain's end if this process has moved it.
 
         Raises
         ------
@@ -130,7 +130,8 @@ class AuditLog:
         with self._working:
             while self._notes or self._recorded:  # what is unusual about them makes notes of its own
                 self._write_notes()
-            self._copier.copy(self._alarm, now=True)
+            if self._copier.appended:
+                self._copier.copy(self._alarm, now=True)
             if self._notes:  # an alarm
                 self._write_notes()
 
@@ -142,8 +143,8 @@ class AuditLog:
             self._thread.join()
         try:
             self.flush()
-        except (QuantfluxError, SQLAlchemyError):
-            logger.exception("the audit log stops with %d notes that could not be written", len(self._notes))
+        except (QuantfluxError, SQLAlchemyError) as failure:
+            logger.error("the audit log stops with %d notes unwritten: %s", len(self._notes), failure)
 
     def entries(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import MEDIUMBLOB
 
-from quantflux.database.migrations.steps import Identity, make_table
+from quantflux.database.migrations.steps import Identity, forbid_changes, make_table
 
 revision = "0001"
 down_revision = None
@@ -137,6 +137,7 @@ def _audit() -> None:
             "ix_audit_entries_at": ["at"],
         },
     )
+    forbid_changes("audit_entries")
     make_table(
         "audit_head",
         sa.Column("id", sa.Integer(), nullable=False, autoincrement=False),
