@@ -11,7 +11,7 @@ Name: TypeAlias = tuple[str, str, str]
 """Kind, key and version of an entry."""
 
 OVERHEAD = 480
-"""Bytes that an entry costs beside the letters of its value and names: heads of objects and slots of tables, measured."""
+"""Bytes that an entry costs beside the letters of its value and names: heads of objects, slots of tables; measured."""
 
 LARGEST_PART = 4
 """A value that would fill more than one part in this many of the tier is not kept: it would drive out all others."""

@@ -99,7 +99,11 @@ class RedisBackend:
             steps.set(_entry(kind, digest), blob, px=_milliseconds(seconds))
             if lock is not None:
                 steps.eval(_RELEASE, 1, _lock(lock), lock.token)
-            steps.execute()
+            for answer in steps.execute(
+                raise_on_error=False
+            ):  # raised by the client, it would lose its first word
+                if isinstance(answer, Exception):
+                    raise answer
 
     def release(self, lock: Lock) -> None:
         """Give a lock back, if it is still ours."""
