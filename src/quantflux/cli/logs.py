@@ -44,5 +44,6 @@ def log_to_stderr(level: str, form: str) -> None:
         handler = RichHandler(console=notes, show_path=False, show_time=False)
         handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # One line per HTTP request says more than anybody asked for.
-    logging.getLogger("httpx").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # A line for each HTTP request, or each look at the schema, says more than anybody asked for.
+    for chatty in ("httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
