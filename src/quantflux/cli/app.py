@@ -11,7 +11,20 @@ import typer
 from rich.markup import escape
 
 import quantflux
-from quantflux.cli import audit, backtest, config, data, demo, doctor, factor, model, portfolio, rules, score
+from quantflux.cli import (
+    audit,
+    backtest,
+    cache,
+    config,
+    data,
+    demo,
+    doctor,
+    factor,
+    model,
+    portfolio,
+    rules,
+    score,
+)
 from quantflux.cli.output import fail, notes
 from quantflux.config import ConfigRequest
 from quantflux.core.errors import ConfigError, QuantfluxError
@@ -62,6 +75,7 @@ app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(rules.app, name="rules")
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
+app.add_typer(cache.app, name="cache")
 app.command("doctor")(doctor.doctor)
 
 
