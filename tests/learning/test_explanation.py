@@ -65,6 +65,25 @@ def test_strength_and_direction_of_a_model_that_is_known() -> None:
     assert found.cells == DAYS * NAMES
 
 
+def test_cells_without_any_feature_are_left_out() -> None:
+    class Silent(Linear):
+        def contributions(self, features: np.ndarray) -> np.ndarray:
+            parts = super().contributions(features)
+            parts[np.isnan(features).all(axis=1)] = np.nan
+            return parts
+
+    values = np.random.default_rng(2).normal(size=(DAYS, NAMES, FEATURES))
+    values[:3] = np.nan
+    dataset = dataset_of(values)
+    cells = Sample(dataset, np.arange(len(dataset)))
+
+    found = explain(Silent(), Doubling(), cells, cells=10**6)  # type: ignore[arg-type]
+
+    wanted = np.abs(2 * values[3:].reshape(-1, FEATURES).astype(np.float32) * SLOPES).mean(axis=0)
+    np.testing.assert_allclose(found.strength, wanted, rtol=1e-6)
+    assert found.cells == (DAYS - 3) * NAMES
+
+
 def test_the_direction_is_the_rank_correlation_of_scipy_over_known_values() -> None:
     class Bent(Linear):
         def contributions(self, features: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ def explain(predictor: Predictor, scaler: Scaling, sample: Sample, *, cells: int
     sample : Sample
     cells : int
         At most so many are explained: one of each of as many stretches of the sample, drawn by a fixed seed, so that
-        all of its days, and no names more than others, are among them.
+        all of its days, and no names more than others, are among them. Those without any feature are left out.
 
     Raises
     ------
@@ -119,6 +119,8 @@ def explain(predictor: Predictor, scaler: Scaling, sample: Sample, *, cells: int
     places = spread_over(len(sample), cells)
     features = sample.dataset.features.gather(sample.row[places], sample.column[places])
     parts = _contributions(predictor, scaler, features)
+    if (known := np.isfinite(features).any(axis=1)).any():  # a cell without any feature has no prediction
+        features, parts = features[known], parts[known]
     added = parts[:, :-1]
     values = np.where(np.isfinite(features), features, np.nan).astype(np.float64)
     direction = rank_correlation(
@@ -132,7 +134,7 @@ def explain(predictor: Predictor, scaler: Scaling, sample: Sample, *, cells: int
         base=float(np.mean(parts[:, -1])),
         strength=np.abs(added).mean(axis=0),
         direction=direction,
-        cells=len(places),
+        cells=len(parts),
     )
 
 
