@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from pathlib import Path
+from unittest import mock
 
 import pyarrow as pa
 import pytest
 from fastapi import FastAPI
 from starlette.exceptions import StarletteDeprecationWarning
 
-from quantflux.accounts.permissions import ROLES, Role
-from quantflux.accounts.principal import Principal
+from quantflux.accounts import manager
+from quantflux.accounts.passwords import Passwords
+from quantflux.accounts.permissions import Role
+from quantflux.accounts.principal import LOCAL
 from quantflux.api.app import create_app
 from quantflux.config import Settings
-from quantflux.core.errors import NotAuthenticated
 from quantflux.data.schema import CORPORATE_ACTIONS, DAILY, DAILY_BASIC, INSTRUMENTS, Dataset
 from quantflux.data.sources.synthetic import SyntheticMarket
 from quantflux.platform import Platform
@@ -27,6 +30,30 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 AsRole = Callable[[str], TestClient]
+
+PASSWORD = "rain over nine hills"
+_NO_LIMIT = 10_000_000
+_LIMITS = dict.fromkeys(("reads", "work", "writes", "address", "logins", "total"), _NO_LIMIT)
+
+
+def settings_in(folder: Path, **sections: object) -> Settings:
+    """Settings of an installation in a folder, whose rates are out of the way of tests."""
+    limits = {f"{name}_per_minute": rate for name, rate in _LIMITS.items()}
+    return Settings.model_validate({"data_dir": folder, "limits": limits, **sections})
+
+
+def with_cheap_passwords(platform: Platform) -> None:
+    """Build a platform's accounts with hashes that take no time, as tests log in often."""
+    with mock.patch.object(manager, "Passwords", partial(Passwords, rounds=1, memory_kib=8)):
+        assert platform.accounts
+
+
+def log_in(platform: Platform, role: str) -> str:
+    """Make a user of a role who has chosen a password, and return an access token."""
+    user, given = platform.users.add(LOCAL, f"some-{role}", Role(role))
+    first = platform.accounts.log_in(user.name, given, address="192.0.2.1")
+    caller = platform.accounts.authenticate_request(f"Bearer {first.access}", None, address="192.0.2.1")
+    return platform.accounts.change_password(caller, given, PASSWORD, address="192.0.2.1").access
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +74,10 @@ def platform(
     market_tables: dict[Dataset, pa.Table], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
     """A platform over that market; one a module, so that no module sees what another did."""
-    with Platform.open(Settings(data_dir=tmp_path_factory.mktemp("api"))) as opened:
+    with Platform.open(settings_in(tmp_path_factory.mktemp("api"))) as opened:
         for dataset, rows in market_tables.items():
             opened.data.write(dataset, rows)
-        opened.__dict__["accounts"] = _NamedRoles()
-        opened.__dict__["limiter"] = _NoLimits()
+        with_cheap_passwords(opened)
         yield opened
 
 
@@ -69,39 +95,13 @@ def anonymous(api: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def as_role(api: FastAPI) -> AsRole:
-    """Return a client that is logged in as a user of a role: `as_role("viewer")`."""
+def as_role(api: FastAPI, platform: Platform) -> AsRole:
+    """Return a client that is logged in as a user of a role, always the same one: `as_role("viewer")`."""
+    tokens: dict[str, str] = {}
 
     def client(role: str) -> TestClient:
-        return TestClient(api, headers={"Authorization": f"Bearer {role}"})
+        if role not in tokens:
+            tokens[role] = log_in(platform, role)
+        return TestClient(api, headers={"Authorization": f"Bearer {tokens[role]}"})
 
     return client
-
-
-class _NamedRoles:
-    """Takes a role's name for a token."""
-
-    def authenticate_request(
-        self, authorization: str | None, api_key: str | None, *, address: str
-    ) -> Principal:
-        name = (authorization or "").removeprefix("Bearer ")
-        if name not in set(Role):
-            raise NotAuthenticated("Log in: the credentials were not accepted.")
-        role = Role(name)
-        return Principal(list(Role).index(role) + 1, name, role, ROLES[role], "token", session=f"s-{name}")
-
-
-@dataclass(frozen=True)
-class _Allowance:
-    allowed: bool = True
-    limit: int = 1000
-    remaining: int = 999
-    reset_seconds: float = 60.0
-    retry_after: float = 0.0
-
-
-class _NoLimits:
-    """Lets everything through."""
-
-    def check(self, kind: str, user: str, address: str) -> _Allowance:
-        return _Allowance()

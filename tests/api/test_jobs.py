@@ -1,0 +1,181 @@
+"""Jobs over HTTP: whose they are, pages, stopping, results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import Request, Response
+from sqlalchemy import delete
+from starlette.testclient import TestClient
+
+from quantflux.accounts.permissions import ROLES, Permission, Role
+from quantflux.accounts.principal import Principal
+from quantflux.api.accepted import submit
+from quantflux.api.exchange import KEY, Exchange
+from quantflux.core.errors import Forbidden
+from quantflux.database.tables.jobs import job_results
+from quantflux.database.tables.jobs import jobs as table
+from quantflux.jobs import Jobs
+from quantflux.jobs.job import Progress
+from quantflux.platform import Platform
+from quantflux.work.contract import Work
+from tests.api.conftest import AsRole
+
+VIEWER, RESEARCHER = 1, 2
+WORK = Work("test.run", Permission.BACKTESTS_RUN, lambda *_: {})
+
+
+@pytest.fixture
+def ledger(platform: Platform) -> Iterator[Jobs]:
+    """The platform's ledger, empty."""
+    with platform.database.transaction() as connection:
+        connection.execute(delete(job_results))
+        connection.execute(delete(table))
+    return platform.jobs
+
+
+def ask(ledger: Jobs, user: int, **payload: Any) -> str:
+    return ledger.submit("test.run", payload, f"user:{user}", user).id
+
+
+def finish(ledger: Jobs, document: bytes) -> None:
+    claim = ledger.claims.claim("r", ["test.run"])
+    assert claim is not None
+    assert ledger.claims.finish(claim, document, Progress(1, 1, ""))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v2/jobs"),
+        ("GET", "/api/v2/jobs/{id}"),
+        ("GET", "/api/v2/jobs/{id}/result"),
+        ("POST", "/api/v2/jobs/{id}/cancel"),
+    ],
+)
+def test_who_may(ledger: Jobs, anonymous: TestClient, as_role: AsRole, method: str, path: str) -> None:
+    path = path.format(id=ask(ledger, RESEARCHER))
+
+    assert anonymous.request(method, path).status_code == 401
+    assert as_role("auditor").request(method, path).status_code == 403
+    if "/jobs/" in path:
+        assert as_role("viewer").request(method, path).status_code == 404  # somebody else's
+        assert as_role("viewer").request(method, path.replace(path[13], "x")).status_code in (404, 422)
+
+
+def test_a_job_as_it_is_shown(ledger: Jobs, as_role: AsRole) -> None:
+    job = ask(ledger, RESEARCHER, policy="equal", n=3)
+    shown = as_role("researcher").get(f"/api/v2/jobs/{job}").json()
+
+    assert shown["payload"] == {"policy": "equal", "n": 3}
+    assert (shown["state"], shown["runs"], shown["result"], shown["error"]) == ("queued", 0, None, None)
+    assert "user_id" not in shown
+    assert "api_key" not in shown
+    assert as_role("operator").get(f"/api/v2/jobs/{job}").json() == shown
+
+
+def test_the_list_is_ones_own_unless_one_may_see_all(ledger: Jobs, as_role: AsRole) -> None:
+    mine, other = ask(ledger, RESEARCHER), ask(ledger, VIEWER)
+
+    def ids(role: str, query: str = "") -> list[str]:
+        answer = as_role(role).get(f"/api/v2/jobs{query}")
+        assert answer.status_code == 200
+        return [job["id"] for job in answer.json()["items"]]
+
+    assert ids("researcher") == [mine]
+    assert ids("operator") == []
+    assert ids("operator", "?everybody=true") == [other, mine]
+    refused = as_role("researcher").get("/api/v2/jobs?everybody=true")
+    assert (refused.status_code, refused.json()["permission"]) == (403, "jobs:all")
+
+
+def test_pages_are_linked(ledger: Jobs, as_role: AsRole) -> None:
+    made = [ask(ledger, RESEARCHER, n=n) for n in range(5)]
+    client, path = as_role("researcher"), "/api/v2/jobs?limit=2&state=queued"
+    seen: list[str] = []
+
+    while path:
+        answer = client.get(path)
+        seen += [job["id"] for job in answer.json()["items"]]
+        path = answer.links["next"]["url"] if answer.links else ""
+
+    assert seen == made[::-1]
+
+
+@pytest.mark.parametrize(
+    "query", ["state=lost", "limit=0", "limit=100000", "after=-1", "owner=user:1", "state=done&state=done"]
+)
+def test_wrong_parameters_are_refused(as_role: AsRole, query: str) -> None:
+    answer = as_role("researcher").get(f"/api/v2/jobs?{query}")
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_cancelling(ledger: Jobs, as_role: AsRole) -> None:
+    job = ask(ledger, RESEARCHER)
+    client = as_role("researcher")
+
+    assert client.post(f"/api/v2/jobs/{job}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/api/v2/jobs/{job}/cancel").json()["state"] == "cancelled"
+    assert client.get(f"/api/v2/jobs/{job}/cancel").status_code == 405
+
+
+def test_an_operator_stops_anybodys_job(ledger: Jobs, as_role: AsRole) -> None:
+    job = ask(ledger, RESEARCHER)
+
+    assert as_role("operator").post(f"/api/v2/jobs/{job}/cancel").json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("size", [10, 16_000_001])
+def test_a_result_is_fetched_once(ledger: Jobs, as_role: AsRole, size: int) -> None:
+    job = ask(ledger, RESEARCHER)
+    client, document = as_role("researcher"), orjson.dumps({"x": "y" * size})
+    early = client.get(f"/api/v2/jobs/{job}/result")
+    finish(ledger, document)
+
+    assert (early.status_code, early.json()["code"]) == (409, "conflict")
+    assert client.get(f"/api/v2/jobs/{job}").json()["result"] == f"/api/v2/jobs/{job}/result"
+    answer = client.get(f"/api/v2/jobs/{job}/result")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.content == document
+    again = client.get(f"/api/v2/jobs/{job}/result", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_failure_is_shown(ledger: Jobs, as_role: AsRole) -> None:
+    job = ask(ledger, RESEARCHER)
+    claim = ledger.claims.claim("r", ["test.run"])
+    assert claim is not None
+    ledger.claims.fail(claim, "unknown_symbol", "bars holds no row of 1.SH.")
+
+    shown = as_role("researcher").get(f"/api/v2/jobs/{job}").json()
+
+    assert (shown["state"], shown["error"]) == (
+        "failed",
+        {"code": "unknown_symbol", "detail": "bars holds no row of 1.SH."},
+    )
+
+
+def test_accepted_work_answers_202_with_its_job(ledger: Jobs, platform: Platform) -> None:
+    role = Role.RESEARCHER
+    caller = Principal(2, "ann", role, ROLES[role], "api_key", key="0a1b")
+    request, response = Request({"type": "http", KEY: Exchange("req-12345678", "127.0.0.1", 0)}), Response()
+
+    shown = submit(platform, WORK, {"n": 1}, caller, request, response, key="K")
+
+    assert (response.status_code, response.headers["location"]) == (202, f"/api/v2/jobs/{shown.id}")
+    job = ledger.get(shown.id)
+    assert (job.owner, job.api_key, job.request_id) == ("user:2", "0a1b", "req-12345678")
+    assert submit(platform, WORK, {"n": 1}, caller, request, response, key="K").id == shown.id
+
+
+def test_work_beyond_ones_rights_is_not_accepted(ledger: Jobs, platform: Platform) -> None:
+    caller = Principal(1, "bob", Role.VIEWER, ROLES[Role.VIEWER], "token")
+
+    with pytest.raises(Forbidden):
+        submit(platform, WORK, {}, caller, Request({"type": "http"}), Response())
+    assert ledger.list() == []
