@@ -106,7 +106,7 @@ class LoggingIn:
             If the password is longer than any can be.
         """
         check_length(password)
-        name = name.casefold()[:64]
+        name = name.casefold()[:64].encode("utf-8", "replace").decode()  # half a character is in nobody's name
         said = AuditEvent(LOG_IN, "refused", name, address, request_id)
         attempt = self._begin(name, address, device, said)
         with self._database.reading() as connection:
@@ -146,7 +146,8 @@ class LoggingIn:
                 self._audit.record(connection, event)
         if exchange.outcome != "reuse":
             self._audit.note(event)
-        self._revocations.forget()
+        if exchange.outcome != "unknown":  # what anybody may send must not cost every caller a look
+            self._revocations.forget()
         raise NotAuthenticated("Not logged in, or not any more; log in and try again.")
 
     def begin_session(

@@ -130,8 +130,11 @@ def _is_common(text: str, name: str) -> bool:
     if len(set(text)) < 4 or _is_run(text) or _is_repetition(text):
         return True
     common = _common_words()
-    words = {*_CONTEXT, name, *name.replace("-", ".").replace("_", ".").split(".")}
+    parts = name.replace("-", ".").replace("_", ".").split(".")
+    words = {*_CONTEXT, name, "".join(parts), *parts} - {""}
     for core in _cores(text):
+        if len(core) > 4 and _is_run(core):
+            return True
         for spelling in (core, core.translate(_LEET)):
             if spelling in common or spelling in words or _made_of_two(spelling, common):
                 return True
@@ -154,13 +157,15 @@ def _made_of_two(core: str, common: frozenset[str]) -> bool:
 
 
 def _is_repetition(text: str) -> bool:
-    return any(text == (text[:size] * len(text))[: len(text)] for size in range(1, 5))
+    return text in (text + text)[1:-1] or any(
+        text == (text[:size] * len(text))[: len(text)] for size in range(1, 5)
+    )
 
 
 def _is_run(text: str) -> bool:
     """Whether a text goes along the alphabet, the digits or a row of keys, forth or back, perhaps in two pieces."""
     rows = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb",
-            "qazwsxedcrfvtgb", "1q2w3e4r5t6y7u8i9o0p", "!@#$%^&*()")  # fmt: skip
+            "qazwsxedcrfvtgb", "1q2w3e4r5t6y7u8i9o0p", "q1w2e3r4t5y6u7i8o9p0", "!@#$%^&*()")  # fmt: skip
     pieces = [piece for row in rows for piece in (row, row[::-1])]
     cuts = range(3, len(text) - 2)
     whole = any(text in piece for piece in pieces)

@@ -122,7 +122,7 @@ class Sessions:
                 id=session,
                 user_id=user_id,
                 address=address[:45],
-                label=label[:100],
+                label=label[:100].encode("utf-8", "replace").decode(),
                 created_at=now,
                 used_at=now,
                 expires_at=now + self.longest_seconds * _SECOND,
