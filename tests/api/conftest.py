@@ -19,7 +19,7 @@ from quantflux.accounts.passwords import Passwords
 from quantflux.accounts.permissions import Role
 from quantflux.accounts.principal import LOCAL
 from quantflux.api.app import create_app
-from quantflux.config import Settings
+from quantflux.config import ConfigManager, Settings
 from quantflux.data.schema import CORPORATE_ACTIONS, DAILY, DAILY_BASIC, INSTRUMENTS, Dataset
 from quantflux.data.sources.synthetic import SyntheticMarket
 from quantflux.platform import Platform
@@ -84,7 +84,7 @@ def platform(
 @pytest.fixture(scope="module")
 def api(platform: Platform) -> FastAPI:
     """The application."""
-    return create_app(platform)
+    return create_app(platform, manager=ConfigManager(environ={}))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,10 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
+from quantflux.accounts.audit import ACCESS, LIMIT, AuditEvent
 from quantflux.accounts.limits.kinds import RouteKind
 from quantflux.accounts.permissions import ROLES, Permission, Role
 from quantflux.accounts.principal import Principal
@@ -117,6 +119,8 @@ def credentials(scope: Scope) -> tuple[str | None, str | None]:
 async def admit(scope: Scope, need: Need) -> None:
     """Let a request through, or raise; leaves principal and allowance in its `Exchange`.
 
+    A credential that was seen a moment ago is known without leaving the event loop; any other is looked up in a thread.
+
     Raises
     ------
     NotAuthenticated, Forbidden, LimitReached
@@ -132,14 +136,34 @@ async def admit(scope: Scope, need: Need) -> None:
         _count(platform, exchange, need.kind, f"network:{exchange.address}")
         _check(V1_CALLER, need.permission)
         return
-    try:
-        principal = platform.accounts.authenticate_request(authorization, key, address=exchange.address)
-    except NotAuthenticated:
-        _count(platform, exchange, need.kind, "")  # guessing is counted too
-        raise
+    principal = platform.accounts.recall(authorization, key)
+    if principal is None:
+        _count(platform, exchange, need.kind, "")  # before the look-up: guessing is counted, and costs little
+        authenticate = platform.accounts.authenticate_request
+        principal = await run_in_threadpool(authenticate, authorization, key, address=exchange.address)
     exchange.principal = principal
     _count(platform, exchange, need.kind, principal.owner)
     _check(principal, need.permission)
+
+
+def note_refusal(scope: Scope, refusal: Forbidden | LimitReached) -> None:
+    """Tell the audit log that somebody asked for what they may not have, or too often.
+
+    Credentials that were not accepted are told by whoever looked at them.
+    """
+    exchange = exchange_of(scope)
+    platform: Platform = scope["app"].state.platform
+    who = exchange.principal
+    target = f"{scope['method']} {exchange.route}"
+    details: dict[str, object]
+    if isinstance(refusal, Forbidden):
+        action, details = ACCESS, {"permission": refusal.permission}
+    else:
+        action, details = LIMIT, {"limit": exchange.allowance.name if exchange.allowance else ""}
+    name = who.name if who else ""
+    platform.audit.note(
+        AuditEvent(action, "refused", name, exchange.address, exchange.request_id, target, details)
+    )
 
 
 def _check(principal: Principal, permission: Permission) -> None:

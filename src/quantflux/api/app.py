@@ -8,13 +8,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from fastapi.routing import APIRoute
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp
 
 import quantflux
-from quantflux.api import errors, health, v2
+from quantflux.api import docs, errors, health, v1_compat, v2
 from quantflux.api.edge import Edge, EdgeRules
-from quantflux.config import Settings
+from quantflux.config import ConfigManager, Settings
 from quantflux.core.hosts import network_of, split_list
 from quantflux.platform import Platform
 
@@ -50,11 +51,21 @@ class Application(FastAPI):
         if self.openapi_schema is None:
             made = super().openapi()
             made.setdefault("components", {})["securitySchemes"] = _SCHEMES
+            for route in self.routes:
+                need = getattr(route, "need", None)
+                if isinstance(route, APIRoute) and need is not None and need.permission is not None:
+                    for method in route.methods or ():
+                        operation = made["paths"].get(route.path_format, {}).get(method.lower())
+                        if operation is not None:
+                            operation["security"] = [{"bearer": []}, {"key": []}]
+                            operation["x-permission"] = need.permission.value
         assert self.openapi_schema is not None  # noqa: S101 - set by super().openapi()
         return self.openapi_schema
 
 
-def create_app(platform: Platform, lifespan: Lifespan | None = None) -> FastAPI:
+def create_app(
+    platform: Platform, lifespan: Lifespan | None = None, manager: ConfigManager | None = None
+) -> Application:
     """Return the HTTP application over a platform.
 
     Parameters
@@ -63,6 +74,8 @@ def create_app(platform: Platform, lifespan: Lifespan | None = None) -> FastAPI:
         Stays open as long as the application answers; who opened it closes it.
     lifespan : callable, optional
         What runs beside the application from its start to its end.
+    manager : ConfigManager, optional
+        Where the platform's settings come from; without it they are neither shown nor reloaded.
     """
     app = Application(
         edge_rules(platform.settings),
@@ -76,8 +89,10 @@ def create_app(platform: Platform, lifespan: Lifespan | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.platform = platform
+    app.state.manager = manager
     errors.install(app)
-    for router in (health.router, *v2.routers()):
+    old = v1_compat.routers() if platform.settings.v1.enabled else []
+    for router in (health.router, docs.router, *v2.routers(), *old):
         # Appended, not included: FastAPI would wrap them in a layer that is looked through on every request.
         app.router.routes.extend(router.routes)
     return app

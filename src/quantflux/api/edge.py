@@ -167,7 +167,7 @@ class _Outgoing:
         if allowance is not None:
             headers.append((b"ratelimit-limit", b"%d" % allowance.limit))
             headers.append((b"ratelimit-remaining", b"%d" % allowance.remaining))
-            headers.append((b"ratelimit-reset", b"%d" % (allowance.reset_seconds + 0.999)))
+            headers.append((b"ratelimit-reset", b"%d" % allowance.reset_seconds))
         if edge.draining:
             headers.append((b"connection", b"close"))
         if _is_secure(self.scope, edge.rules.trusted):

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from starlette.types import Scope
 
+from quantflux.accounts.limits.kinds import Allowance
 from quantflux.accounts.principal import Principal
 
 KEY = "quantflux.exchange"
-
-
-class Counted(Protocol):
-    """What a rate limiter says about a request: `accounts.limits.Allowance`."""
-
-    @property
-    def limit(self) -> int:
-        """Requests a minute."""
-
-    @property
-    def remaining(self) -> int:
-        """How many are left."""
-
-    @property
-    def reset_seconds(self) -> float:
-        """Until the count starts anew."""
 
 
 @dataclass(slots=True)
@@ -44,7 +28,7 @@ class Exchange:
         Template of the path, such as /api/v2/jobs/{id}; empty before one was found.
     principal : Principal or None
         Who asks, once known.
-    allowance : Counted or None
+    allowance : Allowance or None
         What the limiter said.
     """
 
@@ -53,7 +37,7 @@ class Exchange:
     max_body: int
     route: str = ""
     principal: Principal | None = None
-    allowance: Counted | None = None
+    allowance: Allowance | None = None
 
 
 def exchange_of(scope: Scope) -> Exchange:

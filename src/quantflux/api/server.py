@@ -12,21 +12,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import os
+import signal
 import socket
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
 
-from quantflux.api.app import Application
+from quantflux.api.app import Application, create_app
 from quantflux.api.connection import GuardedConnection
-from quantflux.config import ServerSettings
-
-logger = logging.getLogger(__name__)
+from quantflux.api.lifetime import lifetime
+from quantflux.api.workers import Workers, end_with_parent
+from quantflux.config import ConfigManager, ConfigRequest, ServerSettings, Settings
+from quantflux.platform import Platform
 
 _LINGER_SECONDS = 1.0
 _BACKLOG = 2048
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -49,8 +56,50 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def serve_alone(request: ConfigRequest, listener: socket.socket) -> int:
+    """Answer in this process until it is told to stop; return its exit code."""
+    manager = ConfigManager(request)
+    with Platform.open(manager.current) as platform:
+        app = create_app(platform, lifetime(platform, manager), manager)
+        GracefulServer(configured(app, manager.current.server)).run(sockets=[listener])
+    return 0
+
+
+def serve_together(
+    request: ConfigRequest, settings: Settings, listener: socket.socket, log: Callable[[str, str], None]
+) -> int:
+    """Answer in several processes until this one is told to stop; return its exit code.
+
+    Parameters
+    ----------
+    log : callable
+        Sets up logging in a worker, from level and form; a function that can be pickled.
+    """
+    server, logging = settings.server, settings.logging
+    with tempfile.TemporaryDirectory(prefix="quantflux-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by the workers when they import the client
+        work = partial(_work, request, partial(log, logging.level, logging.format))
+        return Workers(work, listener, server.workers, server.stop_seconds).run()
+
+
+def _work(request: ConfigRequest, log: Callable[[], None], listener: socket.socket) -> None:
+    log()
+    end_with_parent()
+    serve_alone(request, listener)
+
+
 class GracefulServer(uvicorn.Server):
     """Uvicorn's server with the stop that this module describes."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal. Uvicorn would raise it again at the end, before files and connections are closed."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, losing nothing that was accepted."""
@@ -104,8 +153,3 @@ def configured(app: Application, settings: ServerSettings) -> uvicorn.Config:
         "timeout_graceful_shutdown": int(settings.stop_seconds) or None,
     }
     return uvicorn.Config(app, **options)
-
-
-def run(app: Application, settings: ServerSettings, listener: socket.socket) -> None:
-    """Answer requests until the process is told to stop."""
-    GracefulServer(configured(app, settings)).run(sockets=[listener])

@@ -24,6 +24,7 @@ from quantflux.cli import (
     portfolio,
     rules,
     score,
+    serve,
 )
 from quantflux.cli.output import fail, notes
 from quantflux.config import ConfigRequest
@@ -66,6 +67,7 @@ def root(
 
 
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 app.add_typer(factor.app, name="factor")
 app.add_typer(backtest.app, name="backtest")

@@ -7,6 +7,11 @@ from importlib import import_module
 from quantflux.api.routing import Router
 
 RESOURCES: tuple[str, ...] = (
+    "auth",
+    "account",
+    "users",
+    "audit",
+    "system",
     "jobs",
     "instruments",
     "calendar",
@@ -17,6 +22,13 @@ RESOURCES: tuple[str, ...] = (
     "exports",
     "data_status",
     "quality",
+    "factors",
+    "models",
+    "predictions",
+    "scores",
+    "screens",
+    "portfolios",
+    "backtests",
 )
 """The modules of this package that have a router, one a line and in the order of the documentation."""
 
