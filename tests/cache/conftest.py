@@ -13,6 +13,9 @@ from quantflux.cache.policies import standard_policies
 from quantflux.cache.redis_backend import RedisBackend
 from quantflux.core.clock import SystemClock
 
+PATIENCE = 0.5
+"""Seconds; more than in earnest, as a busy machine that tests many things at once may hold a healthy Redis up."""
+
 OpenCache = Callable[..., CacheManager]
 
 
@@ -27,8 +30,9 @@ def open_cache() -> Iterator[OpenCache]:
             "clock": SystemClock(),
             "memory_bytes": 10_000_000,
             "chance": random.Random(1),
+            "patience": PATIENCE,
         } | options
-        backend = RedisBackend(url) if url is not None else None
+        backend = RedisBackend(url, timeout=settings["patience"]) if url is not None else None
         cache = CacheManager(backend, settings.pop("policies"), settings.pop("clock"), **settings)
         opened.append(cache)
         return cache

@@ -29,8 +29,8 @@ def test_failures_while_open_do_not_put_the_trial_off(clock: FixedClock) -> None
     assert breaker.take_trial()
 
 
-def test_after_closing_the_first_pause_is_short_again(clock: FixedClock) -> None:
-    breaker = Breaker(clock, pause=1.0)
+def test_the_pause_is_short_again_only_after_a_good_while(clock: FixedClock) -> None:
+    breaker = Breaker(clock, pause=1.0, longest_pause=8.0)
     breaker.failed()
     for _ in range(3):
         clock.advance(10.0)
@@ -38,7 +38,15 @@ def test_after_closing_the_first_pause_is_short_again(clock: FixedClock) -> None
     breaker.succeeded()
     assert breaker.closed and not breaker.take_trial()
 
+    clock.advance(7.9)
+    breaker.failed()
+    clock.advance(7.9)
+    assert not breaker.take_trial()
+    clock.advance(0.1)
+    assert breaker.take_trial()
+    breaker.succeeded()
+
+    clock.advance(8.0)
     breaker.failed()
     clock.advance(1.0)
-
     assert breaker.take_trial()

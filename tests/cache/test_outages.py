@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from quantflux.cache.manager import CacheManager
+from quantflux.cache.redis_backend import RedisBackend
+from quantflux.cache.shared import PATIENCE
 from quantflux.core.clock import FixedClock
 from quantflux.core.errors import StoreUnavailable
 from tests.cache.conftest import OpenCache, Origin, value_of
@@ -49,7 +51,7 @@ def slow(_: RedisServer, proxy: FaultProxy) -> Iterator[None]:
 
 @contextmanager
 def dribbling(_: RedisServer, proxy: FaultProxy) -> Iterator[None]:
-    with proxy.failing(Fault(rate=200.0)):
+    with proxy.failing(Fault(rate=20.0)):
         yield
 
 
@@ -106,6 +108,15 @@ def test_answers_stay_right_and_only_the_first_request_pays(
             assert origin.calls["after"] == 1
 
         asyncio.run(run())
+
+
+def test_in_earnest_a_request_waits_a_tenth_of_a_second(redis_server: RedisServer) -> None:
+    backend = RedisBackend(redis_server.url)
+    options = backend._client.get_connection_kwargs()
+    backend.close()
+
+    assert PATIENCE == options["socket_timeout"] == options["socket_connect_timeout"] == 0.1
+    assert options["retry"].get_retries() == 1
 
 
 def test_a_crowd_at_the_moment_of_death_gets_its_answers(open_cache: OpenCache) -> None:

@@ -80,7 +80,11 @@ def test_the_lock_of_a_dead_process_holds_nobody_up_for_long(
     dead.close()
     cache, origin = open_cache(redis_url), Origin()
 
-    assert asyncio.run(cache.get_or_compute("results", "k", "v1", origin.of("k"))) == value_of("k")
+    async def run() -> None:
+        assert await cache.get_or_compute("results", "k", "v1", origin.of("k")) == value_of("k")
+        await cache.drain()
+
+    asyncio.run(run())
     with redis_server.connect() as client:
         assert client.exists(f"qf1:lock:{digest}") == 0
     assert origin.calls == {"k": 1}

@@ -12,7 +12,8 @@ class Breaker:
     ----------
     clock : Clock
     pause, longest_pause : float
-        Seconds between a failure and the trial; doubled by each trial that fails, up to the longest.
+        Seconds between a failure and the trial; doubled by each trial, up to the longest. Who fails again soon after a
+        trial went well is not trusted so soon again: the pause goes on from where it was.
 
     Examples
     --------
@@ -34,13 +35,16 @@ class Breaker:
         self._longest_pause = longest_pause
         self._pause = pause
         self._trial_at = 0.0
+        self._closed_at = -longest_pause
         self.closed = True
 
     def failed(self) -> None:
         """Open. Failures of calls that were under way when it opened change nothing more."""
         if self.closed:
-            self._pause = self._first_pause
-            self._trial_at = self._clock.monotonic() + self._pause
+            now = self._clock.monotonic()
+            if now - self._closed_at >= self._longest_pause:
+                self._pause = self._first_pause
+            self._trial_at = now + self._pause
             self.closed = False
 
     def take_trial(self) -> bool:
@@ -54,4 +58,5 @@ class Breaker:
 
     def succeeded(self) -> None:
         """Close: the trial went well."""
+        self._closed_at = self._clock.monotonic()
         self.closed = True

@@ -21,7 +21,7 @@ from quantflux.cache.metrics import HIT, MISS, SHARED, STALE, Tallies, Tally
 from quantflux.cache.origin import Compute, Origin
 from quantflux.cache.policies import REALTIME, OwnedKey, Policy
 from quantflux.cache.reads import ReadCounts
-from quantflux.cache.shared import SharedTier
+from quantflux.cache.shared import PATIENCE, SharedTier
 from quantflux.cache.statistics import CacheStats, KindStats
 from quantflux.cache.tables import from_value, to_value
 from quantflux.core.clock import Clock
@@ -50,6 +50,8 @@ class CacheManager:
         Most memory for entries.
     origin_limit : int
         Computations at once.
+    patience : float
+        Seconds that a request waits for the shared tier, once, when it fails.
     chance : Random, optional
         Where jitter comes from.
 
@@ -73,13 +75,14 @@ class CacheManager:
         *,
         memory_bytes: int,
         origin_limit: int = 8,
+        patience: float = PATIENCE,
         chance: random.Random | None = None,
     ) -> None:
         self._now = clock.monotonic
         self._policies = dict(policies)
         self._tallies = Tallies(policies)
         self._memory = MemoryTier(memory_bytes, self._tallies.resized, self._tallies.evicted)
-        self._shared = SharedTier(backend, clock, self._tallies) if backend is not None else None
+        self._shared = SharedTier(backend, clock, self._tallies, patience=patience) if backend else None
         self._origin = Origin(origin_limit)
         self._flights = Flights(
             self._memory,

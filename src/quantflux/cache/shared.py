@@ -222,7 +222,7 @@ class SharedTier:
 
     async def _probe(self) -> None:
         try:
-            await asyncio.wait_for(self._in_thread(self.backend.ping), 2 * self._patience)
+            await asyncio.wait_for(self._in_thread(self.backend.ping), self._patience)
         except (Unreachable, Refused, TimeoutError):
             return
         self._link.succeeded()
