@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantflux.api.answers import Form, encode, form_of, iso_day, iso_instants, stream
@@ -108,6 +108,7 @@ def test_instants_carry_the_offset_of_shanghai() -> None:
     assert csv["bar_time"].tolist() == body["columns"]["bar_time"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2_200_000_000_000_000), min_size=1, max_size=5))
 def test_instants_read_back_as_they_were_and_as_zoneinfo_writes_them(stamps: list[int]) -> None:
     texts = iso_instants(np.array(stamps))
@@ -116,6 +117,7 @@ def test_instants_read_back_as_they_were_and_as_zoneinfo_writes_them(stamps: lis
     assert texts == [moment.astimezone(SHANGHAI).isoformat() for moment in moments]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2_200_000_000 // 60))
 def test_whole_minutes_are_written_as_zoneinfo_writes_them(minute: int) -> None:
     expected = datetime.fromtimestamp(minute * 60, UTC).astimezone(SHANGHAI).isoformat()

@@ -119,7 +119,7 @@ def names(text: str | None, parameter: str) -> list[str] | None:
     """
     if text is None:
         return None
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part.strip(" ") for part in text.split(",")]
     if not all(parts):
         raise InvalidRequest(f"{parameter} must be names separated by commas, was {text!r:.60}")
     return parts

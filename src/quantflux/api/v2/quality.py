@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from quantflux.accounts.audit import AuditEvent
 from quantflux.accounts.limits.kinds import RouteKind
@@ -40,6 +41,48 @@ RunNumber = Annotated[int | None, Query(ge=1, le=2**62, description="Only what t
 FindingOffset = Annotated[int, Query(ge=0, le=100_000, description="How many findings to skip.")]
 
 
+_RUN: JsonDict = {
+    "run": 7,
+    "dataset": "stock_daily_data",
+    "kind": "import",
+    "source": "2024.csv",
+    "started": "2024-12-31T08:00:00+00:00",
+    "finished": "2024-12-31T08:00:09+00:00",
+    "facts": {"rows_stored": 1_310_000},
+}
+_RULE: JsonDict = {
+    "id": "ohlc_order",
+    "severity": "quarantine",
+    "meaning": "has a low above, or a high below, another price of the bar",
+}
+_COUNT: JsonDict = {
+    "dataset": "stock_daily_data",
+    "rule": "ohlc_order",
+    "severity": "quarantine",
+    "findings": 3,
+    "symbols": 2,
+    "first": "2024-01-02",
+    "last": "2024-05-06",
+}
+_FINDING: JsonDict = {
+    "finding": 31,
+    "dataset": "stock_daily_data",
+    "symbol": "600519.SH",
+    "day": "2024-01-02",
+    "at": "2024-01-02",
+    "rule": "ohlc_order",
+    "severity": "quarantine",
+    "cell": "",
+    "source": "2024.csv",
+    "source_row": 18,
+    "detail": "high 1680.0 below close 1685.01",
+    "raw": '{"symbol": "600519.SH", "close": 1685.01}',
+    "first_run": 7,
+    "last_run": 7,
+    "released": False,
+}
+
+
 class RunAnswer(Answer):
     """An import, a download or an audit; one without `finished` was cut short."""
 
@@ -51,27 +94,15 @@ class RunAnswer(Answer):
     finished: str | None
     facts: Mapping[str, Any]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "run": 7,
-                    "dataset": "stock_daily_data",
-                    "kind": "import",
-                    "source": "2024.csv",
-                    "started": "2024-12-31T08:00:00+00:00",
-                    "finished": "2024-12-31T08:00:09+00:00",
-                    "facts": {"rows_stored": 1_310_000},
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_RUN]})
 
 
 class RunList(Answer):
     """Runs, newest first."""
 
     items: list[RunAnswer]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_RUN]}]})
 
 
 class RuleAnswer(Answer):
@@ -86,6 +117,8 @@ class RuleList(Answer):
     """All rules, in the order in which they run."""
 
     items: list[RuleAnswer]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_RULE]}]})
 
 
 class CountAnswer(Answer):
@@ -104,6 +137,8 @@ class CountList(Answer):
     """Counts, the most frequent first."""
 
     items: list[CountAnswer]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_COUNT]}]})
 
 
 class FindingAnswer(Answer):
@@ -125,29 +160,7 @@ class FindingAnswer(Answer):
     last_run: int
     released: bool
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "finding": 31,
-                    "dataset": "stock_daily_data",
-                    "symbol": "600519.SH",
-                    "day": "2024-01-02",
-                    "at": "2024-01-02",
-                    "rule": "ohlc_order",
-                    "severity": "quarantine",
-                    "cell": "",
-                    "source": "2024.csv",
-                    "source_row": 18,
-                    "detail": "high 1680.0 below close 1685.01",
-                    "raw": '{"symbol": "600519.SH", "close": 1685.01}',
-                    "first_run": 7,
-                    "last_run": 7,
-                    "released": False,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_FINDING]})
 
 
 class FindingPage(Answer):
@@ -155,6 +168,8 @@ class FindingPage(Answer):
 
     items: list[FindingAnswer]
     next: int | None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_FINDING], "next": None}]})
 
 
 class ReleaseBody(Body):
