@@ -14,11 +14,21 @@ from pydantic import SecretStr
 
 from quantflux.config.catalogue import catalogue, value_of
 from quantflux.config.settings import Settings
+from quantflux.config.signing import SHORTEST_KEY, parse_signing_keys
 from quantflux.config.stores import InfluxSettings
 from quantflux.core.hosts import is_loopback
 
 SHORTEST_SECRET = 12
 """Characters of the shortest password or token that production accepts."""
+
+DATABASES = ("sqlite:///", "mysql+pymysql://", "postgresql+psycopg://")
+"""How addresses of the database of our own tables begin."""
+
+_CHECKED_APART = {"cache.url", "database.url", "accounts.signing_keys"}
+"""Secrets that are more than one text, so that the rule for passwords does not fit."""
+
+_PLACEHOLDERS = ("changeme", "changethis", "secretkey", "yoursecret", "mysecret", "supersecret", "topsecret",
+                 "insecure", "placeholder", "default", "example", "password")  # fmt: skip
 
 Complaint = tuple[str, str]
 
@@ -35,6 +45,8 @@ def complaints(settings: Settings) -> Iterator[Complaint]:
     yield from _influx(settings)
     yield from _mysql(settings)
     yield from _cache(settings)
+    yield from _keys(settings)
+    yield from _database(settings)
     if settings.environment == "production":
         yield from _production(settings)
 
@@ -55,6 +67,26 @@ def is_weak(secret: SecretStr) -> str:
         return f"is shorter than {SHORTEST_SECRET} characters"
     if len(set(text)) < 4:
         return "repeats fewer than four different characters"
+    return ""
+
+
+def is_weak_key(key: str) -> str:
+    """Return why production would refuse a key that signs, or nothing.
+
+    Examples
+    --------
+    >>> is_weak_key("your-super-secret-jwt-token-with-at-least-32-characters-long")
+    'is a well-known default'
+    >>> is_weak_key("Kq3v8ZtJx0Rm5Yw1Nc7Lb4Hd9Pf2Gs6T")
+    ''
+    """
+    plain = "".join(c for c in key.casefold() if c.isalnum())
+    if is_weak(SecretStr(key)) == "is a well-known default" or any(word in plain for word in _PLACEHOLDERS):
+        return "is a well-known default"
+    if len(key.encode()) < SHORTEST_KEY:
+        return f"is shorter than {SHORTEST_KEY} bytes"
+    if len(set(key)) < 10 or key in (key + key)[1:-1]:
+        return "repeats the same characters"
     return ""
 
 
@@ -93,6 +125,24 @@ def _cache(settings: Settings) -> Iterator[Complaint]:
         yield "cache.url", "is not a redis:// or rediss:// address with a host"
 
 
+def _keys(settings: Settings) -> Iterator[Complaint]:
+    try:
+        parse_signing_keys(_text(settings.accounts.signing_keys))
+    except ValueError as wrong:
+        yield "accounts.signing_keys", str(wrong)
+    length = len(_text(settings.audit.key).encode())
+    if 0 < length < SHORTEST_KEY:
+        yield "audit.key", f"has {length} bytes; valid are at least {SHORTEST_KEY}"
+
+
+def _database(settings: Settings) -> Iterator[Complaint]:
+    url = _text(settings.database.url)
+    if url and not url.startswith(DATABASES):
+        yield "database.url", f"does not begin with {', '.join(DATABASES)}"
+    elif url and not url.startswith("sqlite:") and not _host(url):
+        yield "database.url", "names no host"
+
+
 def _production(settings: Settings) -> Iterator[Complaint]:
     influx = settings.store.influxdb
     if settings.store.name == "influxdb" and not is_loopback(_host(influx.url)):
@@ -112,9 +162,12 @@ def _production(settings: Settings) -> Iterator[Complaint]:
         yield "store.name", 'found "memory", which forgets everything; production needs a lasting store'
     for key, setting in catalogue().items():
         secret = value_of(settings, key)
-        if setting.secret and key != "cache.url" and secret.get_secret_value() and (why := is_weak(secret)):
+        if not setting.secret or key in _CHECKED_APART or not secret.get_secret_value():
+            continue
+        if why := is_weak(secret):
             yield key, f"{why}; production needs a secret of its own, at least {SHORTEST_SECRET} characters"
     yield from _production_cache(settings)
+    yield from _production_keys(settings)
 
 
 def _production_cache(settings: Settings) -> Iterator[Complaint]:
@@ -128,6 +181,26 @@ def _production_cache(settings: Settings) -> Iterator[Complaint]:
             "cache.url",
             f"its password {why if password else 'is missing'}; production needs one for a remote Redis",
         )
+
+
+def _production_keys(settings: Settings) -> Iterator[Complaint]:
+    try:
+        keys = parse_signing_keys(_text(settings.accounts.signing_keys))
+    except ValueError:  # complained of already
+        keys = {}
+    for kid, key in keys.items():
+        if why := is_weak_key(key.decode()):
+            yield "accounts.signing_keys", f"the key {kid} {why}; production needs random ones"
+    if (key := _text(settings.audit.key)) and (why := is_weak_key(key)):
+        yield "audit.key", f"{why}; production needs a random one"
+    url = _text(settings.database.url)
+    if url and not url.startswith("sqlite:") and _host(url) and not is_loopback(_host(url)):
+        password = urlsplit(url).password or ""
+        if why := is_weak(SecretStr(password)):
+            yield (
+                "database.url",
+                f"its password {why if password else 'is missing'}; production needs one for a remote server",
+            )
 
 
 def _has_credentials(influx: InfluxSettings) -> bool:

@@ -33,6 +33,8 @@ def parse_signing_keys(text: str) -> dict[str, bytes]:
         if kid in keys:
             raise ValueError(f"two keys are called {kid}")
         if len(key.encode()) < SHORTEST_KEY:
-            raise ValueError(f"the key {kid} has {len(key.encode())} bytes; valid are at least {SHORTEST_KEY}")
+            raise ValueError(
+                f"the key {kid} has {len(key.encode())} bytes; valid are at least {SHORTEST_KEY}"
+            )
         keys[kid] = key.encode()
     return keys
