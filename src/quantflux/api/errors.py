@@ -180,6 +180,8 @@ def _facts(exc: BaseException) -> dict[str, Any]:
         return {"offset": exc.offset, "width": exc.width, "line": exc.line, "column": exc.column}
     if isinstance(exc, errors.UnknownSymbol):
         return {"symbols": list(exc.symbols[:_SHOWN]), "similar": list(exc.similar[:_SHOWN])}
+    if isinstance(exc, errors.Infeasible) and exc.diagnosis is not None:
+        return {"diagnosis": dict(exc.diagnosis)}
     if isinstance(exc, errors.Forbidden) and exc.permission:
         return {"permission": exc.permission}
     return {}

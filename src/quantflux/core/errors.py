@@ -39,9 +39,9 @@ found and what would be valid. Each error is also a builtin kind, so plain Pytho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class QuantfluxError(Exception):
@@ -308,7 +308,17 @@ class OptimisationError(QuantfluxError, RuntimeError):
 
 
 class Infeasible(OptimisationError):
-    """No weights meet all constraints."""
+    """No weights meet all constraints.
+
+    Attributes
+    ----------
+    diagnosis : mapping or None
+        Why, and what has to give, as plain values, where somebody has looked.
+    """
+
+    def __init__(self, message: str, status: str, diagnosis: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, status)
+        self.diagnosis = diagnosis
 
 
 class Unbounded(OptimisationError):

@@ -165,7 +165,7 @@ class Forecast(Section):
     ] = ()
     information_coefficient: Annotated[float, Field(gt=0, le=0.5)] = 0.03
     horizon: Annotated[int, Field(ge=1, le=500)] = 20
-    values: Annotated[dict[str, float], BeforeValidator(_by_symbol), Field(default_factory=dict)]
+    values: Annotated[dict[str, float], BeforeValidator(_by_symbol)] = Field(default_factory=dict)
     file: str = ""
 
     @model_validator(mode="after")
@@ -230,11 +230,9 @@ class Held(Section):
         Yuan.
     """
 
-    shares: Annotated[
-        dict[str, Annotated[int, Field(ge=0, le=10**12)]],
-        BeforeValidator(_by_symbol),
-        Field(default_factory=dict),
-    ]
+    shares: Annotated[dict[str, Annotated[int, Field(ge=0, le=10**12)]], BeforeValidator(_by_symbol)] = Field(
+        default_factory=dict
+    )
     file: str = ""
     cash: NotNegative = 0.0
 

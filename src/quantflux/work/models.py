@@ -47,8 +47,9 @@ def retrain(platform: Platform, payload: Mapping[str, Any], told: Told) -> dict[
     """Train a model anew on all days up to the newest: a payload is a `RetrainModel`, and who asked."""
     actor, rest = _said(payload)
     wanted = request_of(RetrainModel, rest)
+    check_owner(platform, wanted.id, actor)
     made, contest = platform.models.retrain(
-        wanted.id, actor=actor, promote=wanted.promote, hooks=_hooks(told), value_hooks=value_hooks(told)
+        wanted.id, actor=actor, hooks=_hooks(told), value_hooks=value_hooks(told)
     )
     return _trained(made, contest)
 
@@ -99,14 +100,16 @@ def health(platform: Platform, model: str, version: int | None = None) -> dict[s
 
 
 def check_owner(platform: Platform, model: str, actor: str) -> None:
-    """Refuse a new version of a model whose first version somebody else trained.
+    """Refuse a new version of a model whose first version somebody else trained; the command line's are everybody's.
 
     Raises
     ------
     Conflict
     """
+    from quantflux.learning.service import SOMEBODY  # noqa: PLC0415 - brings the compiler
+
     versions = platform.models.registry.list(model)
-    if versions and versions[0].actor != actor:
+    if versions and versions[0].actor not in (actor, SOMEBODY):
         raise Conflict(
             f"the model {model} was first trained by {versions[0].actor}; choose another id for one of your own"
         )

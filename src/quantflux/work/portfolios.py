@@ -16,7 +16,6 @@ from quantflux.work.models import plainly
 
 if TYPE_CHECKING:
     from quantflux.platform import Platform
-    from quantflux.portfolio.doctor import Diagnosis
     from quantflux.portfolio.portfolio_file import PortfolioFile
     from quantflux.portfolio.service import Proposal
 
@@ -26,27 +25,13 @@ MOST_AT_ONCE = 500
 _ORDERS = ("name", "date", "value", "orders", "refusals", "fees", "fees_bp", "turnover", "cash", "notes")
 
 
-class NoPortfolio(Infeasible):
-    """No weights meet all limits, and this is why.
-
-    Attributes
-    ----------
-    diagnosis : mapping
-        Conflicts, remedies and the least that has to change; see `Diagnosis.to_dict`.
-    """
-
-    def __init__(self, name: str, found: Diagnosis) -> None:
-        super().__init__(f"{name}: no weights meet all limits; {found}", "infeasible")
-        self.diagnosis = plainly(found.to_dict())
-
-
 def optimise(platform: Platform, payload: Mapping[str, Any], told: Told) -> dict[str, Any]:
     """Find a portfolio, in whole lots: a payload is a portfolio file's content.
 
     Raises
     ------
-    NoPortfolio
-        If no weights meet all limits.
+    Infeasible
+        If no weights meet all limits, with the diagnosis.
     """
     return plainly(_solved(platform, payload, told).to_dict())
 
@@ -99,7 +84,8 @@ def _solved(platform: Platform, payload: Mapping[str, Any], told: Told) -> Propo
         found = platform.portfolios.diagnose(case)
         if found.feasible:
             raise
-        raise NoPortfolio(file.name, found) from error
+        said = f"{file.name}: no weights meet all limits; {found}"
+        raise Infeasible(said, "infeasible", plainly(found.to_dict())) from error
 
 
 WORK = (

@@ -96,12 +96,9 @@ class RetrainModel(Section):
     Attributes
     ----------
     id : str
-    promote : bool
-        Bring it to production, unless it is worse than the version there or has found nothing.
     """
 
     id: Name
-    promote: bool = False
 
 
 class TuneModel(Section):
