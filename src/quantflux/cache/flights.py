@@ -36,6 +36,9 @@ LOCK_SECONDS = 1.5
 LONGEST_WAIT = 10.0
 """Seconds that a flight waits for another process before it computes by itself."""
 
+RETRY_SECONDS = 2.0
+"""Seconds between two attempts to renew an ageing value, after one that failed."""
+
 _FIRST_LOOK, _LONGEST_LOOK = 0.01, 0.1
 
 logger = logging.getLogger(__name__)
@@ -126,11 +129,18 @@ class Flights:
             self._tallies.error("origin", "failed")
             if ahead:
                 logger.warning("cache: renewing an entry of %s failed: %r", name[0], exc)
+                self._put_off(name)
             self._land(name, flight, exc)
             return
         self._land(name, flight, entry.value)
         if not ahead and entry.fresh_until <= self._clock.monotonic():  # what the shared tier had is ageing
             self.join(name, compute, ahead=True)
+
+    def _put_off(self, name: Name) -> None:
+        """Let an ageing value serve as it is for a little, lest an origin in trouble be asked at every reading."""
+        entry, until = self._memory.get(name), self._clock.monotonic() + RETRY_SECONDS
+        if entry is not None:
+            self._memory.put(name, entry._replace(fresh_until=min(until, entry.ends)))
 
     def _land(self, name: Name, flight: Future[bytes], outcome: bytes | Exception) -> None:
         del self._flying[name]
@@ -161,7 +171,10 @@ class Flights:
 
     async def _claimed(self, shared: SharedTier, name: Name, ahead: bool) -> tuple[Entry | None, Lock | None]:
         """Wait until another process has the value, or it falls to us to compute it."""
-        pause, give_up = _FIRST_LOOK, time.monotonic() + LONGEST_WAIT
+        pause, give_up = RETRY_SECONDS = 2.0
+"""Seconds between two attempts to renew an ageing value, after one that failed."""
+
+_FIRST_LOOK, time.monotonic() + LONGEST_WAIT
         while True:
             claim = await shared.claim(name, LOCK_SECONDS)
             entry = self._useful(name, claim.found, ahead)
