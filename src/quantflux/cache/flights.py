@@ -171,10 +171,7 @@ class Flights:
 
     async def _claimed(self, shared: SharedTier, name: Name, ahead: bool) -> tuple[Entry | None, Lock | None]:
         """Wait until another process has the value, or it falls to us to compute it."""
-        pause, give_up = RETRY_SECONDS = 2.0
-"""Seconds between two attempts to renew an ageing value, after one that failed."""
-
-_FIRST_LOOK, time.monotonic() + LONGEST_WAIT
+        pause, give_up = _FIRST_LOOK, time.monotonic() + LONGEST_WAIT
         while True:
             claim = await shared.claim(name, LOCK_SECONDS)
             entry = self._useful(name, claim.found, ahead)
