@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from quantflux.accounts.api_keys import ApiKeys
+from quantflux.accounts.api_keys import ApiKey, ApiKeys
 from quantflux.accounts.audit.events import AuditEvent
 from quantflux.accounts.audit.log import AuditLog
 from quantflux.accounts.guessing import Guessing
 from quantflux.accounts.passwords import Passwords, check_new
-from quantflux.accounts.permissions import Permission, Role
+from quantflux.accounts.permissions import ROLES, Permission, Role
 from quantflux.accounts.principal import LOCAL, Principal
 from quantflux.accounts.revocation import Revocations
 from quantflux.accounts.sessions import EndReason, Sessions
@@ -221,6 +221,37 @@ class Users:
             self.end_access(connection, before.id, "by admin")
             self._api_keys.revoke_all(connection, before.id)
         return chosen
+
+    def add_api_key(
+        self,
+        actor: Principal,
+        user: int | str,
+        name: str,
+        scopes: Iterable[Permission],
+        expires: datetime,
+        *,
+        address: str = "",
+        request_id: str = "",
+    ) -> tuple[ApiKey, str]:
+        """Make an API key for a user and return it with its text, shown this once. See `ApiKeys.create`."""
+        wanted = frozenset(scopes)
+        details = {"scopes": sorted(wanted)}
+        with self._changing(actor, user, "api_key.add", address, request_id, **details) as (
+            connection,
+            owner,
+        ):
+            return self._api_keys.create(connection, owner.id, name, wanted, ROLES[owner.role], expires)
+
+    def revoke_api_key(
+        self, actor: Principal, user: int | str, public: str, *, address: str = "", request_id: str = ""
+    ) -> None:
+        """Revoke a user's API key; `NotFound` if they have none of that name."""
+        with self._changing(actor, user, "api_key.revoke", address, request_id, key=public) as (
+            connection,
+            owner,
+        ):
+            if not self._api_keys.revoke(connection, public, owner.id):
+                raise NotFound(f"{owner.name} has no API key {public!r:.40}")
 
     def first_start(self) -> str | None:
         """Make the administrator `admin` if there is no user at all, and return the password to be printed, once."""

@@ -25,6 +25,7 @@ from quantflux.cli import (
     rules,
     score,
     serve,
+    user,
 )
 from quantflux.cli.output import fail, notes
 from quantflux.config import ConfigRequest
@@ -78,6 +79,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
 app.add_typer(cache.app, name="cache")
+app.add_typer(user.app, name="user")
 app.command("doctor")(doctor.doctor)
 
 

@@ -188,8 +188,8 @@ def _production_keys(settings: Settings) -> Iterator[Complaint]:
         keys = parse_signing_keys(_text(settings.accounts.signing_keys))
     except ValueError:  # complained of already
         keys = {}
-    for kid, key in keys.items():
-        if why := is_weak_key(key.decode()):
+    for kid, secret in keys.items():
+        if why := is_weak_key(secret.decode()):
             yield "accounts.signing_keys", f"the key {kid} {why}; production needs random ones"
     if (key := _text(settings.audit.key)) and (why := is_weak_key(key)):
         yield "audit.key", f"{why}; production needs a random one"
