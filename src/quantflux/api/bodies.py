@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -16,12 +17,24 @@ from quantflux.api.errors import Problem
 MAX_DEPTH = 32
 _LARGE = 50_000  # bytes from which parsing leaves the event loop
 _LARGEST_INTEGER = 2**63
+_MOST_MISTAKES = 50
 
 
 class Body(BaseModel):
     """Base of what comes in: unknown keys and numbers that are none are refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=1_000_000)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _list_few_mistakes(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # Describing a mistake costs far more than finding it: a body of a million would hold the process for minutes.
+        try:
+            return handler(value)
+        except ValidationError as exc:
+            if (count := exc.error_count()) <= _MOST_MISTAKES:
+                raise
+        raise PydanticCustomError("too_many", "has {count} mistakes, too many to be listed", {"count": count})
 
 
 class Answer(BaseModel):
