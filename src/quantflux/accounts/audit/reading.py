@@ -14,7 +14,7 @@ from quantflux.accounts.audit.events import LOG_IN, AuditEntry, AuditEvent, Outc
 from quantflux.accounts.audit.texts import plain
 from quantflux.core.errors import InvalidRequest
 from quantflux.database.engine import Database
-from quantflux.database.tables.audit import NAME, audit_entries, audit_head
+from quantflux.database.tables.audit import ACTION, NAME, audit_entries, audit_head
 from quantflux.database.times import from_micros, to_micros
 
 MOST_ENTRIES = 10_000
@@ -100,7 +100,7 @@ def log_ins_of(database: Database, actor: str, before: int, most: int) -> list[t
 def _with_action(query: Select[tuple[Any, ...]], action: str) -> Select[tuple[Any, ...]]:
     if action.endswith("."):
         return query.where(audit_entries.c.action.startswith(action, autoescape=True))
-    return query.where(audit_entries.c.action == action)
+    return query.where(audit_entries.c.action == plain(action, ACTION))
 
 
 def _entry_of(row: Row) -> AuditEntry:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import islice
 
 MOST_DETAILS = 8000
 """Characters of the details of one entry; what is longer is cut, and says so."""
@@ -81,13 +82,18 @@ def _clean(value: object, depth: int) -> object:
         return value
     if isinstance(value, float):
         return value if abs(value) < float("inf") else str(value)
-    if isinstance(value, Mapping) and depth < _MOST_DEPTH:
-        return {
-            plain(str(name), 60): STRUCK if _SECRET_NAME.search(str(name)) else _clean(part, depth + 1)
-            for name, part in list(value.items())[:_MOST_ITEMS]
-        }
-    if isinstance(value, (list, tuple, set, frozenset)) and depth < _MOST_DEPTH:
-        return [_clean(part, depth + 1) for part in list(value)[:_MOST_ITEMS]]
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+        # The text of what is nested deeper could hold secrets whose names nobody looked at.
+        return _clean_parts(value, depth + 1) if depth < _MOST_DEPTH else "[nested too deeply]"
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"[{len(value)} bytes]"
     return plain(str(value), _MOST_TEXT)
+
+
+def _clean_parts(value: Mapping[object, object] | Collection[object], depth: int) -> object:
+    if isinstance(value, Mapping):
+        return {
+            plain(str(name), 60): STRUCK if _SECRET_NAME.search(str(name)) else _clean(part, depth)
+            for name, part in islice(value.items(), _MOST_ITEMS)
+        }
+    return [_clean(part, depth) for part in islice(value, _MOST_ITEMS)]

@@ -44,11 +44,10 @@ def verify(database: Database, chain: Chain, file: HeadFile) -> Verification:
         walk = _walk(connection, chain)
         if not walk.problem:
             _against_head(connection, chain, walk)
-        if not walk.problem:
+        if not walk.problem and not unreadable:
             _against_copy(connection, chain, walk, file, copied)
-    if unreadable and not walk.problem:
-        walk.problem = unreadable
-    return Verification(walk.seq, walk.last, walk.bad, walk.problem, None if copied is None else copied.seq)
+    problem = walk.problem or unreadable
+    return Verification(walk.seq, walk.last, walk.bad, problem, None if copied is None else copied.seq)
 
 
 def _copy_of(file: HeadFile) -> tuple[Head | None, str]:
