@@ -97,11 +97,11 @@ def page(
             rows = _after(rows, group[0], given)  # noqa: PLW2901 - the rest of them
         if len(rows) > room:
             parts.append(_cut(rows, 0, room))
-            return Cut(_joined(parts), _end(parts[-1], given))
+            return Cut(_joined(parts), _end(parts[-1], after))
         parts.append(rows)
         room -= len(rows)
         if not room and group[-1] != wanted[-1]:
-            return Cut(_joined(parts), _end(_joined(parts), given))
+            return Cut(_joined(parts), _end(_joined(parts), after))
     return Cut(_joined(parts))
 
 
@@ -138,15 +138,15 @@ def _cut(rows: Bars | pa.Table, first: int, stop: int) -> Bars | pa.Table:
     return rows.part(first, stop) if isinstance(rows, Bars) else rows.slice(first, stop - first)
 
 
-def _end(rows: Bars | pa.Table, given: int) -> Cursor | None:
-    """Return where a page ends that ends with these rows; `given` rows of their first symbol came before them."""
+def _end(rows: Bars | pa.Table, after: Cursor | None) -> Cursor | None:
+    """Return where a page ends that began after a cursor and ends with these rows; None if there are none."""
     table = _table(rows)
     if not len(table):
         return None
     column = table.column("symbol")
-    first, last = column[0].as_py(), column[-1].as_py()
+    last = column[-1].as_py()
     own = int(pc.sum(pc.equal(column, last)).as_py())
-    return Cursor(last, own + (given if first == last else 0))
+    return Cursor(last, own + (after.rows if after is not None and after.symbol == last else 0))
 
 
 def _table(rows: Bars | pa.Table) -> pa.Table:
