@@ -41,6 +41,8 @@ class Question:
         What the answer is made from.
     permission : Permission
         What one needs to ask: nothing else about the caller may change the answer.
+    following : str
+        The parameter that asks for the next page.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Question:
     form: Form
     datasets: tuple[str, ...]
     permission: Permission = Permission.MARKET_READ
+    following: str = "after"
 
     @property
     def key(self) -> OwnedKey:
@@ -97,16 +100,16 @@ async def answer(
             except MovedOnError:
                 continue
         following, _, body = value.partition(b"\n")
-        return _response(request, question.form, Found(body, following.decode()), _headers(tag))
+        return _response(request, question, Found(body, following.decode()), _headers(tag))
     found = await run_in_threadpool(compute)  # the data never stand still: answered, but not kept anywhere
-    return _response(request, question.form, found, {})
+    return _response(request, question, found, {})
 
 
-def _response(request: Request, form: Form, found: Found, headers: dict[str, str]) -> Response:
+def _response(request: Request, question: Question, found: Found, headers: dict[str, str]) -> Response:
     if found.next:
-        target = request.url.include_query_params(after=found.next)
+        target = request.url.include_query_params(**{question.following: found.next})
         headers["Link"] = f'<{target.path}?{target.query}>; rel="next"'
-    return Response(found.body, headers=headers, media_type=form.media_type)
+    return Response(found.body, headers=headers, media_type=question.form.media_type)
 
 
 def _tag(key: str, version: str) -> str:

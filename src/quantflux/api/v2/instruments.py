@@ -116,7 +116,8 @@ async def read_instruments(
         ]
         following = offset + limit if offset + limit < len(kept) else None
         items = [_shown(row) for row in kept[offset : offset + limit]]
-        return Found(json_of({"items": items, "next": following, "total": len(kept)}))
+        body = json_of({"items": items, "next": following, "total": len(kept)})
+        return Found(body, "" if following is None else str(following))
 
     return await answer(request, services, _question(asked), compute)
 
@@ -136,7 +137,7 @@ async def read_instrument(request: Request, services: Services, caller: Caller, 
 
 
 def _question(text: str) -> Question:
-    return Question("user_queries", text, Form.ROWS, (INSTRUMENTS.name,))
+    return Question("user_queries", text, Form.ROWS, (INSTRUMENTS.name,), following="offset")
 
 
 def _chosen(table: InstrumentTable, text: str | None, day: date | None) -> Sequence[Instrument]:
