@@ -185,6 +185,34 @@ def test_a_right_password_is_not_counted_against_those_who_share_an_address(desk
         assert outcome(desk, "li.wei", PASSWORD)[0] is None
 
 
+def test_a_right_password_does_not_lift_the_delay_of_a_guess_that_was_made_meanwhile(desk):
+    # Somebody with an account of their own must not clear their address by logging in while they guess at others.
+    from quantflux.accounts.guessing import Attempt, Guessing
+
+    guessing = Guessing(desk.clock)
+
+    def begin(name: str) -> Attempt | float:
+        desk.clock.advance(0.001)
+        with desk.database.transaction() as connection:
+            return guessing.begin(connection, name, "192.0.2.66", "")
+
+    for number in range(RULES["address"].free):
+        begin(f"user{number}")
+    own, guess = begin("own.name"), begin("victim")
+    assert isinstance(own, Attempt) and isinstance(
+        guess, float
+    )  # the delay counts while the password is hashed
+    desk.clock.advance(5)
+    own = begin("own.name")
+    desk.clock.advance(5)
+    guess = begin("victim")
+    assert isinstance(own, Attempt) and isinstance(guess, Attempt)
+    with desk.database.transaction() as connection:
+        guessing.succeeded(connection, own)
+
+    assert isinstance(begin("victim"), float)
+
+
 def test_log_ins_are_audited_with_what_was_wrong(desk):
     desk.add("li.wei")
     outcome(desk, "li.wei", "wrong-secret-word")

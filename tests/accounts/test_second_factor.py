@@ -147,6 +147,18 @@ def test_it_is_set_up_and_removed_with_the_password_alone_that_is_counted(desk):
     assert desk.log_in("li.wei").access  # the thief of a session does not lock its owner out
 
 
+def test_codes_cannot_be_tried_one_after_another_to_remove_it(desk):
+    who, _ = set_up(desk)
+    refused = []
+    for number in range(30):
+        try:
+            desk.accounts.remove_totp(who, PASSWORD, f"{number:06}")
+        except (NotAuthenticated, LimitReached) as failure:
+            refused.append(type(failure))
+
+    assert refused.count(NotAuthenticated) <= 6 and len(refused) == 30
+
+
 def test_it_can_be_removed_and_set_up_anew(desk):
     who, secret = set_up(desk)
     with pytest.raises(Conflict, match="already"):

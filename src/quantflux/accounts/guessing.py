@@ -12,7 +12,9 @@ import hashlib
 import ipaddress
 import math
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -49,6 +51,7 @@ RULES = {
     "account": Allowed(5, 300, 900),
     "device": Allowed(5, 300, 900),
     "session": Allowed(5, 300, 900),
+    "code": Allowed(5, 300, 900),
     "address": Allowed(20, 900, 900),
     "all": Allowed(600, 30, 60),
 }
@@ -57,9 +60,17 @@ RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A log-in under way: what counts it, and whether it comes from a device that the user logged in from before."""
+    """A log-in under way.
 
-    subjects: tuple[str, ...]
+    Attributes
+    ----------
+    subjects : mapping of str to int
+        What counts it, with the end of the delay that it set there, in microseconds since 1970, or 0.
+    known_device : bool
+        Whether it comes from a device that the user logged in from before.
+    """
+
+    subjects: Mapping[str, int]
     known_device: bool
 
 
@@ -86,22 +97,32 @@ class Guessing:
         subjects = (f"account:{_digest(name)}", f"address:{_digest(_network(address))}", "all")
         return self._begin(connection, subjects, now, known_device=False)
 
-    def begin_in_session(self, connection: Connection, session: str) -> Attempt | float:
-        """As `begin`, for who is logged in and shows the password once more."""
+    def begin_in_session(
+        self, connection: Connection, kind: Literal["session", "code"], whose: str
+    ) -> Attempt | float:
+        """As `begin`, for who is logged in and shows something once more.
+
+        Parameters
+        ----------
+        kind : {"session", "code"}
+            The password, counted by session, or a code of the second factor, counted by user. The one being right
+            does not clear the count of the other.
+        """
         now = to_micros(self._clock.now())
-        return self._begin(connection, (f"session:{session}",), now, known_device=True)
+        return self._begin(connection, (f"{kind}:{whose}",), now, known_device=True)
 
     def succeeded(self, connection: Connection, attempt: Attempt) -> None:
         """Forget an account's or device's failures, and take this attempt back from what others share."""
-        for subject in attempt.subjects:
-            if subject.startswith(("account:", "device:", "session:")):
-                connection.execute(delete(login_attempts).where(login_attempts.c.subject == subject))
+        for subject, delay_ends in attempt.subjects.items():
+            row = login_attempts.c.subject == subject
+            if not subject.startswith(("address:", "all")):
+                connection.execute(delete(login_attempts).where(row))
                 continue
-            connection.execute(
-                update(login_attempts)
-                .where(login_attempts.c.subject == subject, login_attempts.c.failures > 0)
-                .values(failures=login_attempts.c.failures - 1, blocked_until=0)
-            )
+            fewer = update(login_attempts).where(row, login_attempts.c.failures > 0)
+            connection.execute(fewer.values(failures=login_attempts.c.failures - 1))
+            # A delay that somebody else's failure set meanwhile stays.
+            own = update(login_attempts).where(row, login_attempts.c.blocked_until == delay_ends)
+            connection.execute(own.values(blocked_until=0))
 
     def remember_device(self, connection: Connection, user_id: int, device: str) -> str:
         """Return the secret by which the device that was just logged in from is known next time."""
@@ -142,10 +163,12 @@ class Guessing:
         blocked = max((row.blocked_until for row in found.values()), default=0)
         if blocked > now:
             return float(blocked - now) / _SECOND
+        counted = {}
         for subject in subjects:
             row = found.get(subject)
-            self._count(connection, subject, (row.failures, row.last_at) if row else None, now)
-        return Attempt(subjects, known_device)
+            before = (row.failures, row.last_at) if row else None
+            counted[subject] = self._count(connection, subject, before, now)
+        return Attempt(counted, known_device)
 
     def _is_known(self, connection: Connection, name: str, device: str, now: int) -> bool:
         owner = (
@@ -157,7 +180,7 @@ class Guessing:
         )
         return connection.scalar(owner) == name
 
-    def _count(self, connection: Connection, subject: str, before: tuple[int, int] | None, now: int) -> None:
+    def _count(self, connection: Connection, subject: str, before: tuple[int, int] | None, now: int) -> int:
         rule = RULES[subject.partition(":")[0]]
         failures = 1
         if before is not None and now - before[1] < rule.memory * _SECOND:
@@ -165,16 +188,18 @@ class Guessing:
         delay = (
             min(math.ldexp(1.0, min(failures - rule.free, 40)), rule.longest) if failures > rule.free else 0.0
         )
-        values = {"failures": failures, "last_at": now, "blocked_until": now + int(delay * _SECOND)}
-        row = login_attempts.c.subject == subject
+        ends = now + int(delay * _SECOND) if delay else 0
+        values: dict[str, Any] = {"failures": failures, "last_at": now, "blocked_until": ends}
         if before is None:
             try:
                 with connection.begin_nested():
                     connection.execute(insert(login_attempts).values(subject=subject, **values))
-                return
+                return ends
             except IntegrityError:  # another process counted the first one at the same time
-                values["failures"] = login_attempts.c.failures + 1  # type: ignore[assignment]
+                values["failures"] = login_attempts.c.failures + 1
+        row = login_attempts.c.subject == subject
         connection.execute(update(login_attempts).where(row).values(**values))
+        return ends
 
 
 def too_many(seconds: float) -> LimitReached:

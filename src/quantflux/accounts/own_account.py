@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row
 
@@ -154,7 +154,7 @@ class OwnAccount:
             If none was being set up.
         """
         _require_token(who)
-        attempt = self._attempt(who, address)
+        attempt = self._attempt(who, "code", address)
         with self._database.transaction() as connection:
             row = row_of_user(connection, who.user_id, hold=True)
             if row.totp_confirmed or not row.totp_secret:
@@ -181,7 +181,7 @@ class OwnAccount:
             If there is none.
         """
         row = self._proven(who, password, address)
-        attempt = self._attempt(who, address)
+        attempt = self._attempt(who, "code", address)
         with self._database.transaction() as connection:
             self._unchanged(connection, row)
             if not row.totp_confirmed:
@@ -237,7 +237,7 @@ class OwnAccount:
         """Return the user's row if they know the present password; counted as a log-in is."""
         _require_token(who)
         check_length(password)
-        attempt = self._attempt(who, address)
+        attempt = self._attempt(who, "session", address)
         with self._database.reading() as connection:
             row = row_of_user(connection, who.user_id)
         if not self._passwords.verify(row.password_hash, password):
@@ -246,10 +246,11 @@ class OwnAccount:
             self._guessing.succeeded(connection, attempt)
         return row
 
-    def _attempt(self, who: Principal, address: str) -> Attempt:
-        # Counted by session: a thief of one cannot try on, and strangers at the log-in do not stand in the way.
+    def _attempt(self, who: Principal, kind: Literal["session", "code"], address: str) -> Attempt:
+        # Counted apart from log-ins: a thief of a session cannot try on, and strangers do not stand in the way.
+        whose = who.session if kind == "session" else str(who.user_id)
         with self._database.transaction() as connection:
-            attempt = self._guessing.begin_in_session(connection, who.session)
+            attempt = self._guessing.begin_in_session(connection, kind, whose)
         if isinstance(attempt, Attempt):
             return attempt
         self._audit.note(AuditEvent("user.prove", "refused", who.name, address, target=f"user:{who.user_id}"))
