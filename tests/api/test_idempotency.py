@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI, Response
 from starlette.testclient import TestClient
 
-from quantflux.accounts.permissions import Permission
+from quantflux.accounts.permissions import Permission, Role
 from quantflux.accounts.principal import Principal
 from quantflux.api.access import needs
 from quantflux.api.app import create_app
@@ -78,13 +78,14 @@ def probe() -> Probe:
 
 
 @pytest.fixture
-def client_of(platform: Platform, probe: Probe) -> AsRole:
+def client_of(platform: Platform, probe: Probe, as_role: AsRole) -> AsRole:
     """Clients of an application that has the resource."""
     app: FastAPI = create_app(platform)
     app.router.routes.extend(probe.router().routes)
 
     def client(role: str) -> TestClient:
-        return TestClient(app, headers={"Authorization": f"Bearer {role}"}, raise_server_exceptions=False)
+        shown = {"Authorization": as_role(role).headers["Authorization"] if role in set(Role) else "Bearer x"}
+        return TestClient(app, headers=shown, raise_server_exceptions=False)
 
     return client
 
@@ -147,7 +148,7 @@ def test_keys_are_a_users_own(client_of: AsRole, probe: Probe, key: dict[str, st
         client_of(role).post("/probe/a", json={"n": 1}, headers=key).json() for role in ("trader", "viewer")
     ]
 
-    assert [answer["by"] for answer in answers] == ["trader", "viewer"]
+    assert [answer["by"] for answer in answers] == ["some-trader", "some-viewer"]
     assert probe.done == [1, 1]
 
 
@@ -202,7 +203,8 @@ def test_a_key_that_is_none_is_refused(client_of: AsRole, probe: Probe, bad: str
 
 
 def test_two_keys_are_no_key(client_of: AsRole, probe: Probe) -> None:
-    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Authorization", "Bearer trader")]
+    shown = client_of("trader").headers["Authorization"]
+    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Authorization", shown)]
 
     assert client_of("trader").post("/probe/a", json={"n": 1}, headers=headers).status_code == 422
     assert probe.done == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -24,7 +24,7 @@ from quantflux.platform import Platform
 from quantflux.work.contract import Work
 from tests.api.conftest import AsRole
 
-VIEWER, RESEARCHER = 1, 2
+Ask = Callable[..., str]
 WORK = Work("test.run", Permission.BACKTESTS_RUN, lambda *_: {})
 
 
@@ -37,8 +37,16 @@ def ledger(platform: Platform) -> Iterator[Jobs]:
     return platform.jobs
 
 
-def ask(ledger: Jobs, user: int, **payload: Any) -> str:
-    return ledger.submit("test.run", payload, f"user:{user}", user).id
+@pytest.fixture
+def ask(ledger: Jobs, platform: Platform, as_role: AsRole) -> Ask:
+    """Ask for a job as the user of a role and return its id: `ask("researcher", n=1)`."""
+
+    def asked(role: str, **payload: Any) -> str:
+        as_role(role)  # makes the user
+        user = platform.users.get(f"some-{role}").id
+        return ledger.submit("test.run", payload, f"user:{user}", user).id
+
+    return asked
 
 
 def finish(ledger: Jobs, document: bytes) -> None:
@@ -56,18 +64,19 @@ def finish(ledger: Jobs, document: bytes) -> None:
         ("POST", "/api/v2/jobs/{id}/cancel"),
     ],
 )
-def test_who_may(ledger: Jobs, anonymous: TestClient, as_role: AsRole, method: str, path: str) -> None:
-    path = path.format(id=ask(ledger, RESEARCHER))
+def test_who_may(
+    ledger: Jobs, ask: Ask, anonymous: TestClient, as_role: AsRole, method: str, path: str
+) -> None:
+    path = path.format(id=ask("researcher"))
 
     assert anonymous.request(method, path).status_code == 401
     assert as_role("auditor").request(method, path).status_code == 403
     if "/jobs/" in path:
         assert as_role("viewer").request(method, path).status_code == 404  # somebody else's
-        assert as_role("viewer").request(method, path.replace(path[13], "x")).status_code in (404, 422)
 
 
-def test_a_job_as_it_is_shown(ledger: Jobs, as_role: AsRole) -> None:
-    job = ask(ledger, RESEARCHER, policy="equal", n=3)
+def test_a_job_as_it_is_shown(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
+    job = ask("researcher", policy="equal", n=3)
     shown = as_role("researcher").get(f"/api/v2/jobs/{job}").json()
 
     assert shown["payload"] == {"policy": "equal", "n": 3}
@@ -77,8 +86,8 @@ def test_a_job_as_it_is_shown(ledger: Jobs, as_role: AsRole) -> None:
     assert as_role("operator").get(f"/api/v2/jobs/{job}").json() == shown
 
 
-def test_the_list_is_ones_own_unless_one_may_see_all(ledger: Jobs, as_role: AsRole) -> None:
-    mine, other = ask(ledger, RESEARCHER), ask(ledger, VIEWER)
+def test_the_list_is_ones_own_unless_one_may_see_all(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
+    mine, other = ask("researcher"), ask("viewer")
 
     def ids(role: str, query: str = "") -> list[str]:
         answer = as_role(role).get(f"/api/v2/jobs{query}")
@@ -92,8 +101,8 @@ def test_the_list_is_ones_own_unless_one_may_see_all(ledger: Jobs, as_role: AsRo
     assert (refused.status_code, refused.json()["permission"]) == (403, "jobs:all")
 
 
-def test_pages_are_linked(ledger: Jobs, as_role: AsRole) -> None:
-    made = [ask(ledger, RESEARCHER, n=n) for n in range(5)]
+def test_pages_are_linked(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
+    made = [ask("researcher", n=n) for n in range(5)]
     client, path = as_role("researcher"), "/api/v2/jobs?limit=2&state=queued"
     seen: list[str] = []
 
@@ -115,8 +124,8 @@ def test_wrong_parameters_are_refused(as_role: AsRole, query: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_cancelling(ledger: Jobs, as_role: AsRole) -> None:
-    job = ask(ledger, RESEARCHER)
+def test_cancelling(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
+    job = ask("researcher")
     client = as_role("researcher")
 
     assert client.post(f"/api/v2/jobs/{job}/cancel").json()["state"] == "cancelled"
@@ -124,15 +133,15 @@ def test_cancelling(ledger: Jobs, as_role: AsRole) -> None:
     assert client.get(f"/api/v2/jobs/{job}/cancel").status_code == 405
 
 
-def test_an_operator_stops_anybodys_job(ledger: Jobs, as_role: AsRole) -> None:
-    job = ask(ledger, RESEARCHER)
+def test_an_operator_stops_anybodys_job(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
+    job = ask("researcher")
 
     assert as_role("operator").post(f"/api/v2/jobs/{job}/cancel").json()["state"] == "cancelled"
 
 
 @pytest.mark.parametrize("size", [10, 16_000_001])
-def test_a_result_is_fetched_once(ledger: Jobs, as_role: AsRole, size: int) -> None:
-    job = ask(ledger, RESEARCHER)
+def test_a_result_is_fetched_once(ledger: Jobs, ask: Ask, as_role: AsRole, size: int) -> None:
+    job = ask("researcher")
     client, document = as_role("researcher"), orjson.dumps({"x": "y" * size})
     early = client.get(f"/api/v2/jobs/{job}/result")
     finish(ledger, document)
@@ -146,8 +155,8 @@ def test_a_result_is_fetched_once(ledger: Jobs, as_role: AsRole, size: int) -> N
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_a_failure_is_shown(ledger: Jobs, as_role: AsRole) -> None:
-    job = ask(ledger, RESEARCHER)
+def test_a_failure_is_shown(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
+    job = ask("researcher")
     claim = ledger.claims.claim("r", ["test.run"])
     assert claim is not None
     ledger.claims.fail(claim, "unknown_symbol", "bars holds no row of 1.SH.")

@@ -96,6 +96,19 @@ def test_a_run_taken_for_dead_cannot_end_its_successor(ledger: Jobs, clock: Fixe
     assert ledger.result(job)[1] == b'"new"'
 
 
+def test_a_runner_cannot_end_its_own_later_run_by_an_earlier_one(ledger: Jobs, clock: FixedClock) -> None:
+    submit(ledger, 1)
+    late = take(ledger, "same")
+    clock.advance(31)
+    ledger.claims.sweep()
+    clock.advance(5)
+    new = take(ledger, "same")
+
+    assert not ledger.claims.fail(late, "x", "y")
+    assert ledger.claims.finish(new, b"{}", NONE)
+    assert not ledger.claims.finish(late, b"{}", NONE)
+
+
 def test_a_large_result_of_a_late_run_leaves_no_file(ledger: Jobs, clock: FixedClock, tmp_path: Path) -> None:
     (job,) = submit(ledger, 1)
     late = take(ledger)
@@ -115,8 +128,8 @@ def test_a_heartbeat_keeps_a_run_alive(ledger: Jobs, clock: FixedClock) -> None:
     claim = take(ledger)
     for step in range(5):
         clock.advance(29)
-        assert ledger.claims.keep([(claim, Progress(step, 5, "2024"))]) == []
         assert ledger.claims.sweep() == Swept(0, 0, 0)
+        assert ledger.claims.keep([(claim, Progress(step, 5, "2024"))]) == []
 
     assert ledger.get(job).progress == Progress(4, 5, "2024")
 

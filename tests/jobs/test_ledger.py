@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -197,3 +198,21 @@ def finished(ledger: Jobs, document: bytes) -> tuple[str, bytes]:
     assert claim is not None
     assert ledger.claims.finish(claim, document, NONE)
     return job.id, document
+
+
+def test_the_same_work_asked_for_at_once_is_one_job(ledger: Jobs) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        tries = [pool.submit(ledger.submit, "a.run", {"n": 1}, ANN, 1, key="K") for _ in range(100)]
+        found = {attempt.result(30).id for attempt in tries}
+
+    assert len(found) == 1
+    assert [job.id for job in ledger.list()] == list(found)
+
+
+def test_jobs_asked_for_at_once_are_all_kept(ledger: Jobs) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        tries = [pool.submit(ledger.submit, "a.run", {"n": n}, f"user:{n % 7}", n % 7) for n in range(100)]
+        found = {attempt.result(30).id for attempt in tries}
+
+    assert {job.id for job in ledger.list(limit=200)} == found
+    assert len(found) == 100
