@@ -225,6 +225,23 @@ def test_a_cancelled_wait_for_the_origin_loses_no_place(open_cache: OpenCache) -
     limited.close()
 
 
+def test_a_place_given_to_one_who_is_cancelled_at_that_moment_is_given_back() -> None:
+    from quantflux.cache.origin import _Gate
+
+    gate = _Gate(1)
+
+    async def run() -> None:
+        await gate.enter()
+        waiter = asyncio.create_task(gate.enter())
+        await asyncio.sleep(0)
+        gate.leave()
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+        await asyncio.wait_for(gate.enter(), 5)
+
+    asyncio.run(run())
+
+
 def test_a_computation_may_ask_the_cache_for_another_value_when_all_places_are_taken(
     open_cache: OpenCache,
 ) -> None:

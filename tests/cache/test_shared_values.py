@@ -236,7 +236,7 @@ def test_versions_and_keys_that_run_together_to_one_text_are_apart(
     async def run() -> None:
         for key, version in (
             ("1:a", "v"),
-            ("a", "v1:"),
+            ("a", "v:1"),
             ("v:a", ""),
             ("a", "v"),
             ("\ud800", "v"),

@@ -194,9 +194,8 @@ class Flights:
             if self._shared is not None and lock is not None:
                 self._shared.release_soon(lock)
             raise
-        if (
-            clearings != self._clearings
-        ):  # what is cleared now may be why: serve the value, and keep it nowhere
+        # What was cleared meanwhile may be why it was cleared: serve the value, and keep it nowhere.
+        if clearings != self._clearings:
             if self._shared is not None and lock is not None:
                 self._shared.release_soon(lock)
             now = self._clock.monotonic()

@@ -41,9 +41,8 @@ class Origin:
         InvalidRequest
             If that is not bytes.
         """
-        if (
-            _inside.get()
-        ):  # asked by a computation that has a place already: waiting for a second could be for ever
+        # Asked by a computation that has a place already: waiting for a second one could be for ever.
+        if _inside.get():
             return await self._call(compute)
         await self._gate.enter()
         mark = _inside.set(True)
