@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema
 
 from quantflux.accounts.principal import Principal
 from quantflux.api.answers import json_of
+from quantflux.api.v2.asked import MAX_SYMBOLS
 from quantflux.core.errors import NotFound
 from quantflux.data.contract import day_of
 from quantflux.data.schema import DAILY, MINUTE, datasets
@@ -28,7 +29,16 @@ OfDay = Annotated[
         alias="date",
         max_length=10,
         description="A day with bars; the last one there is if left out.",
-        openapi_examples={"one": {"value": "2024-06-03"}},
+        openapi_examples={"one": {"value": "2025-12-31"}},
+    ),
+]
+SomeSymbols = Annotated[
+    str | None,
+    Query(
+        alias="symbols",
+        max_length=20_000,
+        description=f"Symbols separated by commas, at most {MAX_SYMBOLS}.",
+        openapi_examples={"two": {"value": "000001.SZ,600001.SH"}},
     ),
 ]
 

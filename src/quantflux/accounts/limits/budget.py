@@ -67,10 +67,12 @@ class Budget:
         """
         if not 0 <= seconds < math.inf:
             raise InvalidRequest(f"the estimate of a request's work is a number of seconds, was {seconds}")
-        if seconds > self._request:
+        most = min(self._request, self._hour)  # what exceeds a whole hour's sum never fits
+        if seconds > most:
+            setting = "limits.work_seconds" if most == self._request else "limits.budget_seconds"
             raise InvalidRequest(
                 f"the request is estimated to take {seconds:.0f} s of computing; one may take at most "
-                f"{self._request:g} s (limits.work_seconds). Ask for fewer symbols, days or factors."
+                f"{most:g} s ({setting}). Ask for fewer symbols, days or factors."
             )
         amount = math.ceil(seconds * _UNITS)
         if amount == 0:

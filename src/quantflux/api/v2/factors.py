@@ -24,6 +24,7 @@ from quantflux.api.pages import Limit, Offset, Page, cut
 from quantflux.api.research import (
     Described,
     Document,
+    SomeSymbols,
     examples,
     one_document,
     plain_answer,
@@ -31,7 +32,7 @@ from quantflux.api.research import (
     spend,
 )
 from quantflux.api.routing import Router
-from quantflux.api.v2.asked import MAX_CELLS, MAX_SYMBOLS, End, FormatName, Start, Symbols, instant, names
+from quantflux.api.v2.asked import MAX_CELLS, MAX_SYMBOLS, End, FormatName, Start, instant, names
 from quantflux.core.errors import Conflict, Forbidden, InvalidRequest
 from quantflux.data.request import Limits, parse_symbols
 from quantflux.expressions import handbook
@@ -262,7 +263,7 @@ async def read_values(
     factors: FactorNames,
     start: Start = None,
     end: End = None,
-    symbols: Symbols = None,
+    symbols: SomeSymbols = None,
     form: FormatName = None,
 ) -> Response:
     """Return values by day and symbol, null where a symbol did not trade or the value does not exist."""

@@ -25,6 +25,7 @@ from quantflux.api.research import (
     Described,
     Document,
     OfDay,
+    SomeSymbols,
     examples,
     last_day,
     one_document,
@@ -34,7 +35,7 @@ from quantflux.api.research import (
     versions_of_models,
 )
 from quantflux.api.routing import Router
-from quantflux.api.v2.asked import Symbols, names
+from quantflux.api.v2.asked import names
 from quantflux.learning.registry import PRODUCTION, ModelVersion
 from quantflux.work import quotes
 from quantflux.work.catalogue import KINDS
@@ -407,7 +408,7 @@ def read_explanation(
     caller: Asker,
     services: Services,
     model: ModelId,
-    symbols: Symbols = None,
+    symbols: SomeSymbols = None,
     day: OfDay = None,
     version: Version = None,
 ) -> Response:

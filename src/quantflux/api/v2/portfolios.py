@@ -44,7 +44,7 @@ _ENHANCED: dict[str, Any] = {
 _HELD: dict[str, Any] = {
     "name": "calmer",
     "method": "minimum_variance",
-    "holdings": {"shares": {"000001.SZ": 2000, "600000.SH": 500}, "cash": 1_000_000},
+    "holdings": {"shares": {"000001.SZ": 2000, "600001.SH": 500}, "cash": 1_000_000},
     "risk": {"model": "factor", "window": 250},
     "constraints": {"weights": {"most": 0.05}},
 }

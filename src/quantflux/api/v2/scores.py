@@ -74,7 +74,7 @@ async def explain_name(
     request: Request,
     services: Services,
     caller: Asker,
-    symbol: Annotated[str, Path(max_length=40, openapi_examples={"one": {"value": "600000.SH"}})],
+    symbol: Annotated[str, Path(max_length=40, openapi_examples={"one": {"value": "600001.SH"}})],
     body: ScoreBody,
 ) -> Response:
     """Set the factors of one name beside the market's."""
