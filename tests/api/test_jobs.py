@@ -133,10 +133,14 @@ def test_cancelling(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
     assert client.get(f"/api/v2/jobs/{job}/cancel").status_code == 405
 
 
-def test_an_operator_stops_anybodys_job(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:
+def test_an_operator_stops_anybodys_job_and_it_is_written_down(
+    ask: Ask, as_role: AsRole, platform: Platform
+) -> None:
     job = ask("researcher")
 
     assert as_role("operator").post(f"/api/v2/jobs/{job}/cancel").json()["state"] == "cancelled"
+    (entry,) = platform.audit.entries(action="job.cancel")
+    assert (entry.event.actor, entry.event.target) == ("some-operator", f"job:{job}")
 
 
 @pytest.mark.parametrize("size", [10, 16_000_001])

@@ -13,6 +13,7 @@ from quantflux.accounts.permissions import Permission
 from quantflux.accounts.principal import Principal
 from quantflux.api.accepted import JobShown, shown
 from quantflux.api.access import Services, needs
+from quantflux.api.auditing import record
 from quantflux.api.pages import After, Limit, Page, link_next
 from quantflux.api.routing import Router
 from quantflux.core.errors import Forbidden
@@ -81,8 +82,14 @@ def get_result(caller: Reader, services: Services, request: Request, job_id: Job
 
 
 @router.post("/{job_id}/cancel", responses=_UNKNOWN)
-def cancel_job(caller: Stopper, services: Services, job_id: JobId) -> JobShown:
-    """Stop a job. One that waits is cancelled at once, one that runs soon; one that has ended stays as it is."""
+def cancel_job(caller: Stopper, services: Services, request: Request, job_id: JobId) -> JobShown:
+    """Stop a job. One that waits is cancelled at once, one that runs soon; one that has ended stays as it is.
+
+    To stop somebody else's needs `jobs:all`, and is written into the audit log.
+    """
+    job = services.jobs.get(job_id, owner=_whose(caller))
+    if job.owner != caller.owner:
+        record(request, services, caller, "job.cancel", f"job:{job.id}", owner=job.owner, kind=job.kind)
     return shown(services.jobs.cancel(job_id, owner=_whose(caller)))
 
 
