@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RIVALS := .venv-rivals
 
-.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-learning bench-portfolio slow docs clean
+.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-learning bench-portfolio load slow docs clean
 
 demo: $(STAMP)  ## load a synthetic market, compute factors, backtest, write a report
 	$(BIN)/quantflux demo
@@ -41,6 +41,9 @@ bench-learning: $(STAMP) $(RIVALS)/.installed  ## the walk-forward of Alpha158 a
 
 bench-portfolio: $(STAMP) $(RIVALS)/.installed  ## the optimiser beside skfolio alone and PyPortfolioOpt
 	$(BIN)/python -m benchmarks.portfolio --rivals-python $(RIVALS)/bin/python
+
+load: $(STAMP)  ## the HTTP API under wrk, Redis on, off and killed, beside v1's route; needs wrk, redis-server, mariadb-server
+	$(BIN)/python -m benchmarks.serving
 
 slow: $(STAMP)  ## the soak and full-size tests
 	$(BIN)/python -m pytest -m slow

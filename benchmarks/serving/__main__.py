@@ -1,0 +1,54 @@
+"""`python -m benchmarks.serving`: the HTTP API under wrk, on the same cores, beside v1's route on Flask and MariaDB.
+
+Needs Debian's packages wrk, redis-server and mariadb-server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.rivals.command import publish, sayer
+from benchmarks.rivals.report import RivalReport
+from benchmarks.serving.market import write_market
+from benchmarks.serving.measures import Measures
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a market, and how long each run lasts."""
+
+    companies: int
+    years: int
+    seconds: float
+    mixed_seconds: float
+
+
+SIZES = {"small": Size(120, 2, 3.0, 10.0), "standard": Size(800, 5, 20.0, 600.0)}
+
+
+def main() -> None:
+    """Run one size and write its results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="standard", help="how large and how long")
+    parser.add_argument(
+        "--no-results", action="store_true", help="print only, do not write benchmarks/results/"
+    )
+    chosen, say = parser.parse_args(), sayer()
+    size = SIZES[chosen.size]
+    report = RivalReport(f"Serving, {chosen.size} size")
+    with tempfile.TemporaryDirectory(prefix="quantflux-serving-") as folder:
+        say(f"making {size.companies} names x {size.years} years")
+        market, daily = write_market(size.companies, size.years, Path(folder) / "installation")
+        measures = Measures(market, Path(folder), report, say, size.seconds)
+        measures.beside_v1(daily)
+        measures.kinds_of_requests()
+        measures.mixed_traffic(size.mixed_seconds)
+        measures.redis_killed()
+    publish(report, chosen, "serving", say)
+
+
+if __name__ == "__main__":
+    main()
