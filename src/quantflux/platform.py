@@ -102,7 +102,7 @@ class Platform:
         return cls(settings, clock, calendar, store, panels, Ledger(quality_directory(settings), clock))
 
     def apply(self, settings: Settings) -> None:
-        """Take over what may change while running: limits of queries, rates and tokens of data vendors.
+        """Take over what may change while running: limits of queries, lives of cached entries, rates and tokens.
 
         Subscribe it to a `ConfigManager`. A caller that has taken `data` before finishes with the old limits.
         """
