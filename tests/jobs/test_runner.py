@@ -16,6 +16,7 @@ from quantflux.core.clock import SystemClock
 from quantflux.core.errors import Cancelled, NotFound, StoreUnavailable
 from quantflux.database.engine import Database
 from quantflux.jobs import Job, Jobs, Runner, State, Told
+from quantflux.observability.metrics import registry
 
 Run = Callable[[Any, Mapping[str, Any], Told], Mapping[str, Any]]
 PATIENCE = 20.0
@@ -71,6 +72,24 @@ def test_work_gets_platform_and_payload_and_gives_a_document(
 
     assert (job.state, job.attempts, job.progress.done, job.progress.total) == (State.DONE, 1, 4, 4)
     assert ledger.result(job.id)[1] == b'{"platform":"the platform","sum":6,"nan":null}'
+
+
+def test_runs_are_counted_by_how_they_ended(ledger: Jobs, running: Callable[..., Runner]) -> None:
+    def work(_: object, payload: Mapping[str, Any], __: Told) -> Mapping[str, Any]:
+        if payload["fails"]:
+            raise NotFound("no")
+        return {}
+
+    def counted(end: str) -> float:
+        return registry.get_sample_value("quantflux_job_runs_total", {"kind": "work", "end": end}) or 0.0
+
+    before = counted("finish"), counted("fail")
+    runner = running(work)
+    for fails in (True, False, False):
+        ended(ledger, ledger.submit("work", {"fails": fails}, "user:1", 1))
+    runner.stop()
+
+    assert (counted("finish") - before[0], counted("fail") - before[1]) == (2, 1)
 
 
 def test_what_was_asked_before_the_start_is_done_after_it(

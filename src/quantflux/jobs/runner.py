@@ -20,6 +20,7 @@ from quantflux.core.errors import Cancelled, Forbidden, QuantfluxError, StoreErr
 from quantflux.jobs.claims import Claim
 from quantflux.jobs.job import Job, Progress
 from quantflux.jobs.ledger import Jobs
+from quantflux.jobs.metrics import run_seconds, runs_total
 from quantflux.jobs.told import Told, legible
 
 logger = logging.getLogger(__name__)
@@ -149,14 +150,17 @@ class Runner:
     def _run(self, claim: Claim, told: Told) -> None:
         job, began = claim.job, time.monotonic()
         logger.info("job %s (%s of %s) begins, run %d", job.id, job.kind, job.owner, job.attempts)
-        counts = self._settle(claim, self._outcome(claim, told))
+        end = self._outcome(claim, told)
+        counts = self._settle(claim, end)
         took = time.monotonic() - began
+        runs_total.labels(job.kind, end.func.__name__ if counts else "late").inc()
+        run_seconds.labels(job.kind).observe(took)
         if counts:
             logger.info("job %s: run %d ended after %.1f s", job.id, job.attempts, took)
         else:
             logger.warning("job %s: run %d ended after %.1f s and does not count", job.id, job.attempts, took)
 
-    def _outcome(self, claim: Claim, told: Told) -> Callable[[], bool]:
+    def _outcome(self, claim: Claim, told: Told) -> partial[bool]:
         """Do the work; return what writes down how it ended."""
         claims = self._jobs.claims
         try:
