@@ -131,12 +131,12 @@ def test_another_request_with_the_key_is_refused(
 ) -> None:
     client = client_of("trader")
     same = {"url": "/probe/a", "content": b'{"n":1}', "headers": key | {"Content-Type": "application/json"}}
-    client.post(**same)  # type: ignore[arg-type]
+    client.post(**same)
     changed = {**same, **other}
     if "json" in other:
         del changed["content"]
 
-    refused = client.post(**changed)  # type: ignore[arg-type]
+    refused = client.post(**changed)
 
     assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
     assert refused.headers["content-type"] == "application/problem+json"
@@ -196,7 +196,7 @@ def test_a_request_that_changed_nothing_frees_its_key(
 
 @pytest.mark.parametrize("bad", ["", " ", "x" * 201, "a b", "ключ".encode(), "tab\there"])
 def test_a_key_that_is_none_is_refused(client_of: AsRole, probe: Probe, bad: str | bytes) -> None:
-    refused = client_of("trader").post("/probe/a", json={"n": 1}, headers={"Idempotency-Key": bad})  # type: ignore[dict-item]
+    refused = client_of("trader").post("/probe/a", json={"n": 1}, headers={"Idempotency-Key": bad})
 
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_idempotency_key")
     assert probe.done == []

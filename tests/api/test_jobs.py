@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -29,7 +29,7 @@ WORK = Work("test.run", Permission.BACKTESTS_RUN, lambda *_: {})
 
 
 @pytest.fixture
-def ledger(platform: Platform) -> Iterator[Jobs]:
+def ledger(platform: Platform) -> Jobs:
     """The platform's ledger, empty."""
     with platform.database.transaction() as connection:
         connection.execute(delete(job_results))

@@ -165,7 +165,12 @@ def test_rights_that_cannot_be_looked_up_are_no_rights(ledger: Jobs, running: Ca
         raise StoreUnavailable("away")
 
     ran = threading.Event()
-    running(lambda *_: {"ran": ran.set()}, away)
+
+    def work(*_: object) -> Mapping[str, Any]:
+        ran.set()
+        return {}
+
+    running(work, away)
     job = ended(ledger, ledger.submit("work", {}, "user:1", 1), lambda job: job.attempts == 1)
     ended(ledger, job, lambda job: job.state is State.QUEUED)
 
