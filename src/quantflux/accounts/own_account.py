@@ -211,7 +211,7 @@ class OwnAccount:
             row = row_of_user(connection, who.user_id, hold=True)
             key, text = self._api_keys.create(connection, row.id, name, scopes, who.permissions, expires)
             self._record(
-                connection, who, "api_key.add", address, request_id, key=key.id, scopes=sorted(key.scopes)
+                connection, who, "api_key.add", address, request_id, key_id=key.id, scopes=sorted(key.scopes)
             )
         return key, text
 
@@ -226,7 +226,7 @@ class OwnAccount:
         with self._database.transaction() as connection:
             if not self._api_keys.revoke(connection, public, who.user_id):
                 raise NotFound("there is no such API key of yours")
-            self._record(connection, who, "api_key.revoke", address, request_id, key=public)
+            self._record(connection, who, "api_key.revoke", address, request_id, key_id=public)
         self._revocations.forget()
 
     def _renewed(self, connection: Connection, row: Row[Any], address: str) -> Tokens:

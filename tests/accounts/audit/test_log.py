@@ -212,6 +212,26 @@ def test_a_copy_that_cannot_be_made_stops_nobody_but_is_logged(tmp_path, clock, 
     site.database.close()
 
 
+def test_a_folder_that_cannot_be_written_stops_the_start_and_later_nobody(tmp_path, clock, caplog):
+    site = site_of(tmp_path, clock)
+    site.add(1)
+    for file in site.head_file.parent.iterdir():
+        file.unlink()
+    site.head_file.parent.rmdir()
+    site.head_file.parent.write_text("a file")
+
+    site.add(1)
+    site.log.close()
+
+    assert "cannot be copied to" in caplog.text
+    assert len(site.log.entries()) == 2
+    site.database.close()
+    for file in tmp_path.glob("own.db*"):
+        file.unlink()
+    with pytest.raises(StoreUnavailable, match="cannot be copied to"):
+        site_of(tmp_path, clock)
+
+
 def test_two_processes_make_one_chain(tmp_path, clock, site):
     other = site_of(tmp_path, clock)
     for _ in range(5):

@@ -76,7 +76,7 @@ def test_details_are_bounded_in_size_and_depth():
 
 
 def test_details_are_always_json():
-    odd = {"inf": float("inf"), "none": None, "set": {1}, 7: "number", "object": object}
+    odd = {"inf": float("inf"), "none": None, "set": {1}, 7: "number", "object": object, "huge": 10**5000}
 
     told = json.loads(details_text(odd))
 

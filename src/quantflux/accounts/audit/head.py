@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from quantflux.accounts.audit.chain import Head
 from quantflux.core.errors import StoreCorrupt, StoreUnavailable
 from quantflux.core.folder_lock import folder_lock
-
-logger = logging.getLogger(__name__)
 
 
 class HeadFile:
@@ -49,9 +47,23 @@ class HeadFile:
         except (ValueError, KeyError, TypeError) as failure:
             raise StoreCorrupt(f"{self.path} holds no head of an audit log.", str(self.path)) from failure
 
-    def lock(self) -> contextlib.AbstractContextManager[bool]:
-        """Hold the file against other processes that copy heads into it."""
-        return folder_lock(self.path.parent)
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the file against other processes that copy heads into it.
+
+        Raises
+        ------
+        StoreUnavailable
+            If its folder cannot be made or written to.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(folder_lock(self.path.parent))
+            except OSError as failure:
+                raise StoreUnavailable(
+                    f"The audit log's head cannot be copied to {self.path}: {failure.strerror}."
+                ) from failure
+            yield
 
     def write(self, head: Head) -> None:
         """Replace the head, so that a crash at any moment leaves the old one or the new one.

@@ -78,8 +78,10 @@ def details_text(details: Mapping[str, object]) -> str:
 
 
 def _clean(value: object, depth: int) -> object:
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or (isinstance(value, int) and abs(value) < 1 << 64):
         return value
+    if isinstance(value, int):
+        return "[large number]"  # Python refuses to write very large ones
     if isinstance(value, float):
         return value if abs(value) < float("inf") else str(value)
     if isinstance(value, (Mapping, list, tuple, set, frozenset)):

@@ -52,7 +52,8 @@ class UnusualAccess:
     * `unusual.hour`: a log-in more than two hours of the clock away from all of at least `hour_log_ins` earlier ones.
     * `unusual.export`: exports of one user within an hour that add up to `export_rows` or `export_bytes`; told once.
 
-    What a user did earlier is read from the log itself, so that a restart forgets nothing.
+    Where and when a user has logged in is read from the log itself, so that a restart forgets nothing; sums are each
+    process's own.
 
     Parameters
     ----------
