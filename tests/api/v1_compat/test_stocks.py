@@ -29,11 +29,6 @@ FULL = SHORT | {
 }
 SIZES, SIDES = ("sm", "md", "lg", "elg"), ("buy", "sell")
 FLOWS = {f"{side}_{size}_{what}" for side in SIDES for size in SIZES for what in ("vol", "amount")}
-    f"{side}_{size}_{what}"
-    for side in ("buy", "sell")
-    for size in ("sm", "md", "lg", "elg")
-    for what in ("vol", "amount")
-}
 
 
 def of(bars: pd.DataFrame, code: str) -> pd.DataFrame:
