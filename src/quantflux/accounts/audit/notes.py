@@ -34,7 +34,7 @@ class Notes:
     --------
     >>> notes = Notes(capacity=2)
     >>> for path in ("/a", "/b", "/c"):
-    ...     notes.add(0, AuditEvent("access", "refused", "eve", "203.0.113.9", target=path))
+    ...     woken = notes.add(0, AuditEvent("access", "refused", "eve", "203.0.113.9", target=path))
     >>> [(note.event.target, note.times) for note in notes.take()[0]]
     [('/a', 3)]
     """
