@@ -4,29 +4,37 @@
 2. The entity tag is a hash of request, form and versions. Who sends it back gets 304, and nothing was read.
 3. The body comes from the cache of this process without leaving the event loop, or from the cache behind it, or it
    is computed in a thread, once for all who ask at the same time.
-4. If the data moved on while a body was computed, it may hold rows newer than its tag says. Such a body is thrown
+4. A route of `KeptRouter` remembers which question an address meant, as its parameters mean the same every time. Who
+   asks for the same address again is answered without them being read. Whether one may ask is looked at before.
+5. If the data moved on while a body was computed, it may hold rows newer than its tag says. Such a body is thrown
    away and computed again under the new version (`_steady`), so that a tag always stands for the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
+from typing import Any
 
 from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from quantflux.accounts.permissions import Permission
 from quantflux.api.answers import Form
+from quantflux.api.routing import Route, Router
 from quantflux.cache.policies import OwnedKey
 from quantflux.platform import Platform
 
 _ATTEMPTS = 3
+_REMEMBERED = 4096  # addresses of a route
+_LONGEST = 1000  # bytes of an address that is remembered
+_ASKED = "quantflux.question"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """What is asked, in one form: equal questions have equal answers for as long as the data stay the same.
 
@@ -43,6 +51,8 @@ class Question:
         What one needs to ask: nothing else about the caller may change the answer.
     following : str
         The parameter that asks for the next page.
+    stock : str
+        The symbol that this is a read of, for the count of those that are read often; empty if it is of none or many.
     """
 
     kind: str
@@ -51,8 +61,9 @@ class Question:
     datasets: tuple[str, ...]
     permission: Permission = Permission.MARKET_READ
     following: str = "after"
+    stock: str = ""
 
-    @property
+    @cached_property
     def key(self) -> OwnedKey:
         """What the cache knows it by. The answer is the same for all who have the permission that the route asks."""
         hashed = blake2b(f"{self.form}\n{self.text}".encode(), digest_size=20).hexdigest()
@@ -65,6 +76,11 @@ class Found:
 
     body: bytes
     next: str = ""
+
+    @property
+    def value(self) -> bytes:
+        """What is kept: where the next page begins, a line feed, the body."""
+        return self.next.encode() + b"\n" + self.body
 
 
 class MovedOnError(Exception):
@@ -84,32 +100,88 @@ async def answer(
     compute : callable
         Reads the data and writes the body. Its errors pass through, and are not kept.
     """
+    request.scope[_ASKED] = question
     for _ in range(_ATTEMPTS):
         version = _known_version(platform, question.datasets)
         if version is None:
             version = await run_in_threadpool(_version, platform, question.datasets)
-        key = question.key
-        tag = _tag(key, version)
-        if _holds(request, tag):
-            return Response(status_code=304, headers=_headers(tag))
-        value = platform.cache.peek(question.kind, key, version)
-        if value is None:
-            work = partial(_steady, platform, question.datasets, version, compute)
-            try:
-                value = await platform.cache.get_or_compute(question.kind, key, version, work)
-            except MovedOnError:
-                continue
-        following, _, body = value.partition(b"\n")
-        return _response(request, question, Found(body, following.decode()), _headers(tag))
+        kept = _kept(request, platform, question, version)
+        if kept is not None:
+            return kept
+        work = partial(_steady, platform, question.datasets, version, compute)
+        try:
+            value = await platform.cache.get_or_compute(question.kind, question.key, version, work)
+        except MovedOnError:
+            continue
+        _count(platform, question)
+        return _response(request, question, value, _headers(_tag(question.key, version)))
     found = await run_in_threadpool(compute)  # the data never stand still: answered, but not kept anywhere
-    return _response(request, question, found, {})
+    return _response(request, question, found.value, {})
 
 
-def _response(request: Request, question: Question, found: Found, headers: dict[str, str]) -> Response:
-    if found.next:
-        target = request.url.include_query_params(**{question.following: found.next})
+def _kept(request: Request, platform: Platform, question: Question, version: str) -> Response | None:
+    """Return the answer if the caller or the memory of this process has it; never waits."""
+    tag = _tag(question.key, version)
+    if _holds(request, tag):
+        return Response(status_code=304, headers=_headers(tag))
+    value = platform.cache.peek(question.kind, question.key, version)
+    if value is None:
+        return None
+    _count(platform, question)
+    return _response(request, question, value, _headers(tag))
+
+
+def _count(platform: Platform, question: Question) -> None:
+    if question.stock:
+        platform.cache.count_reads((question.stock,))
+
+
+class _RemembersQuestions(APIRoute):
+    """Answers what its address has asked before, if memory has it, before parameters are read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request that was let in."""
+        run = super().get_route_handler()
+        questions: dict[tuple[str, bytes, str | None], Question] = {}
+
+        async def handle(request: Request) -> Response:
+            scope = request.scope
+            address = (scope["path"], scope["query_string"], request.headers.get("accept"))
+            question = questions.get(address)
+            if question is not None:
+                platform: Platform = scope["app"].state.platform
+                version = _known_version(platform, question.datasets)
+                kept = None if version is None else _kept(request, platform, question, version)
+                if kept is not None:
+                    return kept
+            response = await run(request)
+            if question is None and _ASKED in scope and sum(len(part or "") for part in address) < _LONGEST:
+                if len(questions) >= _REMEMBERED:
+                    questions.pop(next(iter(questions)), None)  # the oldest; asked for again, it comes back
+                questions[address] = scope[_ASKED]
+            return response
+
+        return handle
+
+
+class KeptRoute(Route, _RemembersQuestions):
+    """A route whose answers are those of `answer`: lets in as every route does, then remembers."""
+
+
+class KeptRouter(Router):
+    """A router of such routes."""
+
+    def __init__(self, *, prefix: str, tags: list[str]) -> None:
+        super().__init__(prefix=prefix, tags=tags)
+        self.route_class = KeptRoute
+
+
+def _response(request: Request, question: Question, value: bytes, headers: dict[str, str]) -> Response:
+    following, _, body = value.partition(b"\n")
+    if following:
+        target = request.url.include_query_params(**{question.following: following.decode()})
         headers["Link"] = f'<{target.path}?{target.query}>; rel="next"'
-    return Response(found.body, headers=headers, media_type=question.form.media_type)
+    return Response(body, headers=headers, media_type=question.form.media_type)
 
 
 def _tag(key: str, version: str) -> str:
@@ -149,8 +221,8 @@ def _text(states: list[tuple[str, int]]) -> str:
 def _steady(
     platform: Platform, datasets: tuple[str, ...], version: str, compute: Callable[[], Found]
 ) -> bytes:
-    """Return the value to keep: where the next page begins, a line feed, the body."""
+    """Compute, and return the value to keep if the data stood still meanwhile."""
     found = compute()
     if _version(platform, datasets) != version:
         raise MovedOnError
-    return found.next.encode() + b"\n" + found.body
+    return found.value

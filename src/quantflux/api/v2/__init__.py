@@ -7,6 +7,7 @@ from importlib import import_module
 from quantflux.api.routing import Router
 
 RESOURCES: tuple[str, ...] = (
+    "bars",  # first, since the routes are looked through in this order
     "auth",
     "account",
     "users",
@@ -15,7 +16,6 @@ RESOURCES: tuple[str, ...] = (
     "jobs",
     "instruments",
     "calendar",
-    "bars",
     "panels",
     "aggregates",
     "datasets",

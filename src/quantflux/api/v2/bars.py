@@ -10,8 +10,7 @@ from fastapi import Path, Request, Response
 
 from quantflux.api.access import Services
 from quantflux.api.answers import Form, encode, form_of
-from quantflux.api.cached import Found, Question, answer
-from quantflux.api.routing import Router
+from quantflux.api.cached import Found, KeptRouter, Question, answer
 from quantflux.api.v2.asked import (
     CAPS,
     PAGE_ROWS,
@@ -46,7 +45,7 @@ from quantflux.data.schema import dataset as dataset_named
 from quantflux.data.sessions import SLOTS
 from quantflux.platform import Platform
 
-router = Router(prefix="/api/v2", tags=["market data"])
+router = KeptRouter(prefix="/api/v2", tags=["market data"])
 
 _COLUMNS = {
     "trade_date": ["2024-01-02", "2024-01-03"],
@@ -202,7 +201,8 @@ async def _answer(
     request: Request, services: Platform, kind: str, asked: Asked, wanted_form: str | None
 ) -> Response:
     form = form_of(wanted_form, request.headers.get("accept"))
-    question = Question(kind, asked.text, form, asked.datasets)
+    stock = asked.wanted.symbols[0] if asked.alone and asked.wanted.symbols else ""
+    question = Question(kind, asked.text, form, asked.datasets, stock=stock)
 
     def compute() -> Found:
         return found(services, asked, form)

@@ -11,8 +11,7 @@ from pydantic.config import JsonDict
 from quantflux.api.access import Services
 from quantflux.api.answers import encode, form_of
 from quantflux.api.bodies import Answer
-from quantflux.api.cached import Found, Question, answer
-from quantflux.api.routing import Router
+from quantflux.api.cached import Found, KeptRouter, Question, answer
 from quantflux.api.v2.asked import (
     CAPS,
     After,
@@ -39,7 +38,7 @@ from quantflux.data.schema import dataset as dataset_named
 from quantflux.data.sessions import SLOTS
 from quantflux.platform import Platform
 
-router = Router(prefix="/api/v2/datasets", tags=["market data"])
+router = KeptRouter(prefix="/api/v2/datasets", tags=["market data"])
 
 Name = Annotated[str, Path(max_length=64, openapi_examples={"one": {"value": "stock_daily_basic"}})]
 

@@ -13,9 +13,8 @@ from pydantic.config import JsonDict
 from quantflux.api.access import Services
 from quantflux.api.answers import Form, json_of
 from quantflux.api.bodies import Answer
-from quantflux.api.cached import Found, Question, answer
+from quantflux.api.cached import Found, KeptRouter, Question, answer
 from quantflux.api.pages import Limit, Offset
-from quantflux.api.routing import Router
 from quantflux.api.v2.asked import Caller, Symbol, instant
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.instruments import Instrument, InstrumentTable, Status
@@ -24,7 +23,7 @@ from quantflux.data.contract import check_reach, day_of
 from quantflux.data.request import parse_when
 from quantflux.data.schema import INSTRUMENTS
 
-router = Router(prefix="/api/v2/instruments", tags=["market data"])
+router = KeptRouter(prefix="/api/v2/instruments", tags=["market data"])
 
 _MAOTAI: JsonDict = {
     "symbol": "600519.SH",

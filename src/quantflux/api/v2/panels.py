@@ -6,8 +6,7 @@ from fastapi import Request, Response
 
 from quantflux.api.access import Services
 from quantflux.api.answers import encode, form_of
-from quantflux.api.cached import Found, Question, answer
-from quantflux.api.routing import Router
+from quantflux.api.cached import Found, KeptRouter, Question, answer
 from quantflux.api.v2.asked import (
     CAPS,
     MAX_CELLS,
@@ -33,7 +32,7 @@ from quantflux.data.request import parse_request
 from quantflux.data.schema import dataset as dataset_named
 from quantflux.platform import Platform
 
-router = Router(prefix="/api/v2/panels", tags=["market data"])
+router = KeptRouter(prefix="/api/v2/panels", tags=["market data"])
 
 _EXAMPLE = {
     "dataset": "stock_daily_data",
