@@ -123,3 +123,33 @@ def test_a_mistake_is_named_with_its_key() -> None:
         run_document({"score": "size", "policy": {"kind": "ranked", "tpo": 5}})
     with pytest.raises(InvalidRequest, match=r"the screen: wher: is unknown; did you mean where"):
         screen_document({"wher": "close > 5"})
+
+
+@pytest.mark.parametrize(
+    ("read", "values"),
+    [
+        (run_document, {**RANKED, "universe": {"symbols": ["600519.SH"] * 100_001}}),
+        (portfolio_document, {**HELD, "parameters": {"x": [[0.0] * 1000] * 101}}),
+        (model_document, {"id": "x", "features": ["close"] * 100_001}),
+        (score_document, {"factors": [{"factor": "size", "weight": 1.0}] * 50_000}),
+        (screen_document, {"show": ["size"] * 100_001}),
+    ],
+)
+def test_a_document_of_too_many_values_is_not_read(
+    read: Callable[[Mapping[str, Any]], Any], values: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequest, match="holds more than 100,000 values"):
+        read(values)
+
+
+def test_lists_that_cost_time_for_each_entry_are_short() -> None:
+    many = ["reversal_20"] * 501
+
+    for read, values in (
+        (score_document, {"factors": many}),
+        (screen_document, {"show": many}),
+        (portfolio_document, {"capital": 1.0, "expected_returns": {"score": many}}),
+        (run_document, {**RANKED, "score": many}),
+    ):
+        with pytest.raises(InvalidRequest, match=r"valid is at most (500|100) of them"):
+            read(values)

@@ -45,10 +45,12 @@ def plain(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_factors_are_computed_once(place: Platform) -> None:
-    first = plain(factors.compute(place, {"factors": ["reversal_20"]}, told()))
-    again = plain(factors.compute(place, {"factors": ["reversal_20"]}, told()))
+    place.factors.registry.define("once", "close / delay(close, 7)", owner="user:1")
 
-    assert first["factors"] == ["reversal_20"] and first["days_computed"] > 300
+    first = plain(factors.compute(place, {"factors": ["once"]}, told()))
+    again = plain(factors.compute(place, {"factors": ["once"]}, told()))
+
+    assert first["factors"] == ["once"] and first["days_computed"] > 300
     assert again["course"] == "current" and again["days_computed"] == 0
 
 

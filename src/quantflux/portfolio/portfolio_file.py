@@ -162,6 +162,7 @@ class Forecast(Section):
         tuple[Annotated[Ingredient, BeforeValidator(_ingredient)], ...],
         BeforeValidator(_tuple),
         BeforeValidator(_score),
+        Field(max_length=500),
     ] = ()
     information_coefficient: Annotated[float, Field(gt=0, le=0.5)] = 0.03
     horizon: Annotated[int, Field(ge=1, le=500)] = 20

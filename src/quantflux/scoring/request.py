@@ -247,7 +247,9 @@ class ScoreRequest(Section):
     day: Day = None
     method: Method = "equal"
     factors: Annotated[
-        tuple[Annotated[Ingredient, BeforeValidator(_ingredient)], ...], BeforeValidator(_several)
+        tuple[Annotated[Ingredient, BeforeValidator(_ingredient)], ...],
+        BeforeValidator(_several),
+        Field(max_length=500),
     ] = ()
     trailing: Trailing = Trailing()
     models: Models | None = None
@@ -311,7 +313,7 @@ class ScreenRequest(Section):
     where: str = ""
     universe: Universe = Universe()
     filters: Filters = Filters()
-    show: Texts = ()
+    show: Annotated[Texts, Field(max_length=100)] = ()
     sort: str = ""
     top: Annotated[int, Field(ge=1)] | None = None
 

@@ -20,19 +20,25 @@ from quantflux.portfolio.portfolio_file import PortfolioFile
 from quantflux.scoring.files import score_request, screen_request
 from quantflux.scoring.request import ScoreRequest, ScreenRequest
 
+MOST_VALUES = 100_000
+"""Keys, numbers and texts of one document; a file has at most 1 MB."""
+
 
 def model_document(values: Mapping[str, Any]) -> ModelSpec:
     """Return the model that values describe; raises what `specification_of` does."""
+    _check_size("the model", values)
     return specification_of(values)
 
 
 def score_document(values: Mapping[str, Any]) -> ScoreRequest:
     """Return the score that values describe; raises what `score_request` does."""
+    _check_size("the score", values)
     return score_request(values, "the score")
 
 
 def screen_document(values: Mapping[str, Any]) -> ScreenRequest:
     """Return the screen that values describe; raises what `screen_request` does."""
+    _check_size("the screen", values)
     return screen_request(values, "the screen")
 
 
@@ -54,6 +60,7 @@ def portfolio_document(values: Mapping[str, Any]) -> PortfolioFile:
     quantflux.core.errors.InvalidRequest: the portfolio: holdings.file: a request cannot name a file; give \
 holdings.shares, the shares by symbol
     """
+    _check_size("the portfolio", values)
     found = portfolio_file_of(Document("the portfolio", "", values))
     _refuse("the portfolio", _files_of_portfolio(found))
     return found
@@ -75,6 +82,7 @@ def run_document(values: Mapping[str, Any]) -> RunFile:
     quantflux.core.errors.InvalidRequest: the run: policy.class: a request cannot name a file; give a policy of kind \
 ranked or signals
     """
+    _check_size("the run", values)
     found = run_of_values(values, "the run")
     _refuse("the run", _files_of_run(found))
     return found
@@ -86,6 +94,23 @@ def sweep_sets(run: RunFile) -> tuple[ParameterSet, ...]:
     for each in sets:  # what a sweep varies may be the very key that names a file
         _refuse(f"the sweep, set {each.number}", _files_of_run(each.run))
     return sets
+
+
+def _check_size(called: str, values: Mapping[str, Any]) -> None:
+    """Refuse a document before its checks, which take time for each value, if it has too many."""
+    level: list[Any] = [values]
+    seen = 0
+    while level:
+        deeper: list[Any] = []
+        for each in level:
+            if isinstance(each, Mapping | list):
+                deeper.extend(each.values() if isinstance(each, Mapping) else each)
+        seen += len(deeper)
+        if seen > MOST_VALUES:
+            raise InvalidRequest(
+                f"{called}: holds more than {MOST_VALUES:,} values, the most a request may have"
+            )
+        level = deeper
 
 
 def _refuse(called: str, named: Iterator[tuple[str, str]]) -> None:

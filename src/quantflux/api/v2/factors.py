@@ -16,7 +16,7 @@ from quantflux.accounts.principal import Principal
 from quantflux.api.accepted import ACCEPTED, JobShown, submit
 from quantflux.api.access import Services, needs
 from quantflux.api.answers import Form, encode, form_of
-from quantflux.api.auditing import record
+from quantflux.api.auditing import event
 from quantflux.api.bodies import Answer, Body
 from quantflux.api.cached import Found, Question, answer
 from quantflux.api.idempotency import IdempotencyKey
@@ -296,7 +296,6 @@ def define_factor(
     held = [factor for factor in registry.versions(body.id) if factor.owner != caller.owner]
     if held:
         raise Conflict(f"{body.id} belongs to {held[0].owner}; choose another name")
-    record(request, services, caller, "factor.define", body.id, expression=body.expression[:500])
     made = registry.define(
         body.id,
         body.expression,
@@ -304,6 +303,8 @@ def define_factor(
         orientation={"more": 1, "less": -1, "unknown": 0}[body.better],
         owner=caller.owner,
     )
+    told = {"version": made.version, "expression": made.expression[:500]}
+    services.audit.note(event(request, caller, "factor.define", made.id, **told))
     return FactorShown(**_told(made))
 
 
@@ -388,8 +389,8 @@ def retire_factor(caller: Writer, services: Services, request: Request, name: Fa
     factor = registry.get(name)
     if factor.library != USER_LIBRARY or factor.owner != caller.owner:
         raise Forbidden(f"{factor.id} belongs to {factor.owner or 'nobody'}, who alone may retire it")
-    record(request, services, caller, "factor.retire", factor.id)
     registry.retire(factor.id, owner=caller.owner)
+    services.audit.note(event(request, caller, "factor.retire", factor.id))
     return Response(status_code=204)
 
 

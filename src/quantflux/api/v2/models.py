@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ from quantflux.accounts.principal import Principal
 from quantflux.api.accepted import ACCEPTED, JobShown, submit
 from quantflux.api.access import Services, needs
 from quantflux.api.answers import Form, json_of
-from quantflux.api.auditing import record
+from quantflux.api.auditing import event, record
 from quantflux.api.bodies import Answer, Body
 from quantflux.api.cached import Found, Question, answer
 from quantflux.api.idempotency import IdempotencyKey
@@ -36,6 +36,7 @@ from quantflux.api.research import (
 )
 from quantflux.api.routing import Router
 from quantflux.api.v2.asked import names
+from quantflux.core.errors import QuantfluxError
 from quantflux.learning.registry import PRODUCTION, ModelVersion
 from quantflux.work import quotes
 from quantflux.work.catalogue import KINDS
@@ -439,16 +440,17 @@ def promote_version(
 ) -> VersionShown:
     """Bring a version to production; what it replaces is retired, and can be promoted again. It is audited."""
     services.models.registry.get(model, version)
-    record(
-        request,
-        services,
-        caller,
-        "model.promote",
-        f"{model} version {version}",
-        stage=body.stage,
-        reason=body.reason,
-    )
-    done = services.models.promote(model, version, reason=body.reason, actor=caller.name, stage=body.stage)
+    target, told = f"{model} version {version}", {"stage": body.stage, "reason": body.reason}
+    record(request, services, caller, "model.promote", target, **told)
+    try:
+        done = services.models.promote(
+            model, version, reason=body.reason, actor=caller.name, stage=body.stage
+        )
+    except QuantfluxError:
+        services.audit.note(
+            replace(event(request, caller, "model.promote", target, **told), outcome="failed")
+        )
+        raise
     return _shown(done)
 
 

@@ -66,6 +66,7 @@ def test_a_definition_belongs_to_who_made_it(as_role: AsRole, platform: Platform
     assert [f["id"] for f in one.get(PATH, params={"owner": "me"}).json()["items"]] == ["mine"]
     assert one.delete(f"{PATH}/mine").status_code == 204
     assert one.get(f"{PATH}/user.mine").status_code == 404
+    platform.audit.flush()
     actions = [entry.event.action for entry in platform.audit.entries(limit=1000)]
     assert actions.count("factor.define") >= 2 and "factor.retire" in actions
 

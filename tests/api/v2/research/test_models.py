@@ -86,6 +86,9 @@ def test_who_may_not_train_promotes_and_who_may_not_promote_trains(
     history = researcher.get(f"{PATH}/first/history").json()
     assert (history[-1]["actor"], history[-1]["reason"]) == ("some-operator", "better than nothing")
     assert operator.post(path, json={"reason": "again"}).status_code == 422
+    platform.audit.flush()
+    newest = platform.audit.entries(limit=1000, action="model.promote", outcome="failed")[-1].event
+    assert newest.target == "first version 1" and newest.details["reason"] == "again"
 
 
 def test_training_anew_is_set_beside_production(as_role: AsRole, trained: Any, done: Done) -> None:
