@@ -16,8 +16,8 @@ from quantflux.api.access import Services, needs
 from quantflux.api.bodies import Answer
 from quantflux.api.idempotency import IdempotencyKey
 from quantflux.api.pages import Limit, Offset, Page, cut
-from quantflux.api.research import Described, Document, examples, one_document, plain_answer, spend
 from quantflux.api.routing import Router
+from quantflux.api.v2.research import Described, Document, examples, one_document, plain_answer, spend
 from quantflux.backtest.runs.comparison import check_comparable
 from quantflux.backtest.runs.run_file import RunFile
 from quantflux.core.errors import Forbidden

@@ -21,7 +21,9 @@ from quantflux.api.bodies import Answer, Body
 from quantflux.api.cached import Found, Question, answer
 from quantflux.api.idempotency import IdempotencyKey
 from quantflux.api.pages import Limit, Offset, Page, cut
-from quantflux.api.research import (
+from quantflux.api.routing import Router
+from quantflux.api.v2.asked import MAX_CELLS, MAX_SYMBOLS, End, FormatName, Start, instant, names
+from quantflux.api.v2.research import (
     Described,
     Document,
     SomeSymbols,
@@ -31,8 +33,6 @@ from quantflux.api.research import (
     research_datasets,
     spend,
 )
-from quantflux.api.routing import Router
-from quantflux.api.v2.asked import MAX_CELLS, MAX_SYMBOLS, End, FormatName, Start, instant, names
 from quantflux.core.errors import Conflict, Forbidden, InvalidRequest
 from quantflux.data.request import Limits, parse_symbols
 from quantflux.expressions import handbook

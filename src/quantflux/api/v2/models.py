@@ -21,7 +21,9 @@ from quantflux.api.bodies import Answer, Body
 from quantflux.api.cached import Found, Question, answer
 from quantflux.api.idempotency import IdempotencyKey
 from quantflux.api.pages import Limit, Offset, Page, cut
-from quantflux.api.research import (
+from quantflux.api.routing import Router
+from quantflux.api.v2.asked import names
+from quantflux.api.v2.research import (
     Described,
     Document,
     OfDay,
@@ -34,8 +36,6 @@ from quantflux.api.research import (
     spend,
     versions_of_models,
 )
-from quantflux.api.routing import Router
-from quantflux.api.v2.asked import names
 from quantflux.core.errors import QuantfluxError
 from quantflux.learning.registry import PRODUCTION, ModelVersion
 from quantflux.work import quotes

@@ -16,8 +16,8 @@ from quantflux.accounts.principal import Principal
 from quantflux.api.accepted import ACCEPTED, submit
 from quantflux.api.access import Services, needs
 from quantflux.api.idempotency import IdempotencyKey
-from quantflux.api.research import Described, Document, examples, one_document, plain_answer, spend
 from quantflux.api.routing import Router
+from quantflux.api.v2.research import Described, Document, examples, one_document, plain_answer, spend
 from quantflux.jobs import Told
 from quantflux.platform import Platform
 from quantflux.portfolio.portfolio_file import PortfolioFile

@@ -18,10 +18,17 @@ from quantflux.api.answers import encode, form_of
 from quantflux.api.bodies import Answer, Body
 from quantflux.api.cached import Found, Question, answer
 from quantflux.api.idempotency import IdempotencyKey
-from quantflux.api.research import OfDay, SomeSymbols, last_day, research_datasets, spend, versions_of_models
 from quantflux.api.routing import Router
 from quantflux.api.v2.asked import CAPS, FormatName, in_forms, names
 from quantflux.api.v2.models import Version
+from quantflux.api.v2.research import (
+    OfDay,
+    SomeSymbols,
+    last_day,
+    research_datasets,
+    spend,
+    versions_of_models,
+)
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.contract import Query as Rows
 from quantflux.data.contract import day_of

@@ -15,7 +15,8 @@ from quantflux.accounts.principal import Principal
 from quantflux.api.access import Services, needs
 from quantflux.api.answers import Form, json_of
 from quantflux.api.cached import Found, Question, answer
-from quantflux.api.research import (
+from quantflux.api.routing import Router
+from quantflux.api.v2.research import (
     Described,
     Document,
     definitions,
@@ -24,7 +25,6 @@ from quantflux.api.research import (
     research_datasets,
     spend,
 )
-from quantflux.api.routing import Router
 from quantflux.platform import Platform
 from quantflux.scoring.request import ScoreRequest
 from quantflux.work import quotes, scores

@@ -12,7 +12,8 @@ from quantflux.accounts.permissions import Permission
 from quantflux.api.access import Services
 from quantflux.api.answers import Form, json_of
 from quantflux.api.cached import Found, Question, answer
-from quantflux.api.research import (
+from quantflux.api.routing import Router
+from quantflux.api.v2.research import (
     Described,
     Document,
     definitions,
@@ -21,7 +22,6 @@ from quantflux.api.research import (
     research_datasets,
     spend,
 )
-from quantflux.api.routing import Router
 from quantflux.api.v2.scores import Asker
 from quantflux.scoring.request import ScreenRequest
 from quantflux.work import scores
