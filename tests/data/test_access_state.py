@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from quantflux.core.clock import FixedClock
 from quantflux.data.access import DataAccessLayer
+from quantflux.data.contract import Query
 from quantflux.data.panels import PanelTier
 from quantflux.data.schema import DAILY, INSTRUMENTS
 from quantflux.data.stores import open_store
@@ -98,3 +100,32 @@ def test_instruments_are_read_anew_only_when_they_have_changed(data: DataAccessL
     data.write(INSTRUMENTS, pa.Table.from_pylist([renamed], schema=INSTRUMENTS.schema))
 
     assert data.instruments().latest("600519.SH").name == "茅台"
+
+
+def test_panels_are_at_hand_once_read_until_something_is_written(
+    data: DataAccessLayer, clock: FixedClock
+) -> None:
+    query = Query(DAILY, ("600519.SH",), date(2024, 1, 2), date(2024, 1, 3))
+    data.write(DAILY, bars(date(2024, 1, 2)))
+    assert not data.at_hand(query)
+
+    data.get_stock_data("600519.SH", query.start, query.end)
+    assert data.at_hand(query)
+    assert not data.at_hand(Query(INSTRUMENTS))
+    clock.advance(61)
+    assert not data.at_hand(query)  # the store has to be asked for its version
+
+    data.get_stock_data("600519.SH", query.start, query.end)
+    data.write(DAILY, bars(date(2024, 1, 3)))
+    assert not data.at_hand(query)
+
+
+def test_panels_that_somebody_builds_are_not_at_hand(data: DataAccessLayer) -> None:
+    query = Query(DAILY, ("600519.SH",), date(2024, 1, 2), date(2024, 1, 3))
+    data.write(DAILY, bars(date(2024, 1, 2)))
+    data.get_stock_data("600519.SH", query.start, query.end)
+    panels = data.panels.of(DAILY) if data.panels is not None else None
+    assert panels is not None
+
+    with ThreadPoolExecutor(1) as pool, panels._lock:
+        assert pool.submit(data.at_hand, query).result(timeout=10) is False

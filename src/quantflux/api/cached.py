@@ -88,7 +88,11 @@ class MovedOnError(Exception):
 
 
 async def answer(
-    request: Request, platform: Platform, question: Question, compute: Callable[[], Found]
+    request: Request,
+    platform: Platform,
+    question: Question,
+    compute: Callable[[], Found],
+    at_hand: Callable[[], bool] = lambda: False,
 ) -> Response:
     """Return the answer to a question: 304, from the cache, or computed in a thread.
 
@@ -99,6 +103,8 @@ async def answer(
     question : Question
     compute : callable
         Reads the data and writes the body. Its errors pass through, and are not kept.
+    at_hand : callable, optional
+        Whether `compute` is a matter of microseconds now, less than handing it to a thread.
     """
     request.scope[_ASKED] = question
     for _ in range(_ATTEMPTS):
@@ -108,7 +114,8 @@ async def answer(
         kept = _kept(request, platform, question, version)
         if kept is not None:
             return kept
-        work = partial(_steady, platform, question.datasets, version, compute)
+        steadily = _at_once if at_hand() else _steady
+        work = partial(steadily, platform, question.datasets, version, compute)
         try:
             value = await platform.cache.get_or_compute(question.kind, question.key, version, work)
         except MovedOnError:
@@ -226,3 +233,10 @@ def _steady(
     if _version(platform, datasets) != version:
         raise MovedOnError
     return found.value
+
+
+async def _at_once(
+    platform: Platform, datasets: tuple[str, ...], version: str, compute: Callable[[], Found]
+) -> bytes:
+    """Compute in the event loop."""
+    return _steady(platform, datasets, version, compute)

@@ -237,7 +237,9 @@ class DataAccessLayer:
         target = _named(dataset)
         writes = self._writes
         state = self._reader.state(target)
-        if writes == self._writes:  # else the state may be that of before a write, which this object shows at once
+        if (
+            writes == self._writes
+        ):  # else the state may be that of before a write, which this object shows at once
             self._states[target.name] = (self._clock.monotonic(), state)
         return state
 
@@ -250,6 +252,10 @@ class DataAccessLayer:
         if known is None or self._clock.monotonic() - known[0] > max_age:
             return None
         return known[1]
+
+    def at_hand(self, query: Query) -> bool:
+        """Whether the panels that answer a query are open already, so that bars as traded are read without waiting."""
+        return self._reader.at_hand(query)
 
     def expire(self, dataset: Dataset | str) -> None:
         """Ask the store for the version at the next read, since something else than `write` changed it."""

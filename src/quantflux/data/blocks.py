@@ -55,6 +55,13 @@ class BlockReader:
         first, last = _days(query)
         return panels.snapshot(first, last)
 
+    def at_hand(self, query: Query) -> bool:
+        """Whether the panels of a query are open already, so that it is answered without waiting for anything."""
+        panels = None if self._panels is None else self._panels.of(query.dataset)
+        if panels is None or not set(query.value_columns) <= set(panels.layout.numeric):
+            return False
+        return panels.at_hand(*_days(query))
+
     def state(self, dataset: Dataset) -> tuple[str, int]:
         """Return which dataset reads show, and the version they show at least: what may be remembered with values.
 

@@ -188,6 +188,16 @@ class DatasetPanels:
                 return None
             return manifest.source, manifest.version
 
+    def at_hand(self, first: int | None, last: int | None) -> bool:
+        """Whether `snapshot` has the panels of these days open already, so that it answers without waiting."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            checked = self._clock.monotonic() - self._checked < self._check_seconds
+            return checked and not self._expired and self._keys(first, last) in self._snapshots
+        finally:
+            self._lock.release()
+
     def expire(self) -> None:
         """Ask the store for its version at the next read, however recently that was done."""
         self._expired = True
