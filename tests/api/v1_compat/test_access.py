@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quantflux.accounts.permissions import Permission
 from quantflux.api.app import create_app
+from quantflux.api.v1_compat import routing
+from quantflux.api.v1_compat.asked import Asked
 from quantflux.api.v1_compat.routes import FACTORS, PAGES, STOCKS
 from quantflux.platform import Platform
 from tests.api.conftest import AsRole, TestClient, settings_in, with_cheap_passwords
@@ -26,6 +30,18 @@ def opened(folder: Path, **v1: Any) -> Platform:
 def test_all_routes_of_the_reference_are_there() -> None:
     assert (len(STOCKS), len(FACTORS), len(PAGES)) == (10, 19, 7)
     assert len({(each.method, each.path) for each in EVERY}) == 36
+
+
+def test_the_documentation_names_parameters_bodies_and_rights(empty: TestClient) -> None:
+    paths = empty.app.openapi()["paths"]  # type: ignore[attr-defined]
+    for each in EVERY:
+        told = paths[each.path][each.method.lower()]
+        named = {(one["in"], one["name"]) for one in told["parameters"]}
+        assert (("path", "ts_code") in named) == ("{ts_code}" in each.path)
+        assert {name for place, name in named if place == "query"} == set(each.query)
+        assert ("requestBody" in told) == (each.method == "POST")
+        assert told["summary"]
+        assert told["x-permission"] == each.permission
 
 
 @pytest.mark.parametrize("route", EVERY, ids=lambda route: f"{route.method} {route.path}")
@@ -120,3 +136,27 @@ def test_bodies_that_are_none_are_refused_in_the_shape_of_v1(
     )
     assert answer.status_code == status
     assert set(answer.json()) == {"error"}
+
+
+def test_what_takes_too_long_is_given_up(
+    platform: Platform, as_role: AsRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+
+    def endless(asked: Asked) -> dict[str, Any]:
+        """Wait until nobody waits any more."""
+        told.append(asked.give_up.wait(30))
+        return {}
+
+    monkeypatch.setattr(routing, "LONG_SECONDS", 0.05)
+    app = create_app(platform)
+    route = routing.Translation("GET", "/api/ml-factor/endless", endless, Permission.MARKET_READ, long=True)
+    app.router.routes.extend(routing.router_of((route,)).routes)
+    client = TestClient(app, headers=as_role("viewer").headers)
+    answer = client.get(route.path)
+    assert answer.status_code == 503
+    assert "/api/v2" in answer.json()["error"]
+    assert int(answer.headers["retry-after"]) > 0
+    while not told:
+        threading.Event().wait(0.01)
+    assert told == [True]

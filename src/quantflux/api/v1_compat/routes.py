@@ -35,11 +35,12 @@ _MODEL: Mapping[str, Any] = {
     "target_type": "return_5d",
     **_FACTORS,
 }
+_ROWS = ("start_date", "end_date", "limit")
 _STRATEGY: Mapping[str, Any] = {"selection_method": "factor_based", "top_n": 20, **_FACTORS}
 
 
-def _stocks(path: str, answer: Answer) -> Translation:
-    return Translation("GET", f"/api/{path}", answer, _P.MARKET_READ, family=Family.STOCKS)
+def _stocks(path: str, answer: Answer, *query: str) -> Translation:
+    return Translation("GET", f"/api/{path}", answer, _P.MARKET_READ, family=Family.STOCKS, query=query)
 
 
 def _factors(
@@ -58,12 +59,12 @@ def _factors(
 
 
 STOCKS = (
-    _stocks("stocks", stocks.list_stocks),
+    _stocks("stocks", stocks.list_stocks, "industry", "area", "search", "page", "page_size"),
     _stocks("stocks/{ts_code}", stocks.get_stock),
-    _stocks("stocks/{ts_code}/history", stocks.list_history),
-    _stocks("stocks/{ts_code}/factors", stocks.list_factors),
-    _stocks("stocks/{ts_code}/moneyflow", stocks.list_moneyflow),
-    _stocks("stocks/{ts_code}/cyq", stocks.list_chips),
+    _stocks("stocks/{ts_code}/history", stocks.list_history, *_ROWS),
+    _stocks("stocks/{ts_code}/factors", stocks.list_factors, *_ROWS),
+    _stocks("stocks/{ts_code}/moneyflow", stocks.list_moneyflow, *_ROWS),
+    _stocks("stocks/{ts_code}/cyq", stocks.list_chips, *_ROWS),
     _stocks("industries", stocks.list_industries),
     _stocks("areas", stocks.list_areas),
     Translation(
@@ -112,7 +113,13 @@ FACTORS = (
         },
         changes="factor.define",
     ),
-    _factors("GET", "factors/list", factors.list_factors, _P.FACTORS_READ, _READ),
+    Translation(
+        "GET",
+        "/api/ml-factor/factors/list",
+        factors.list_factors,
+        _P.FACTORS_READ,
+        query=("factor_type", "is_active"),
+    ),
     _factors(
         "POST",
         "models/create",

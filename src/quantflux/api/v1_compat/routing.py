@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ LONG_SECONDS = 300.0
 
 _LONG = ThreadPoolExecutor(max_workers=2, thread_name_prefix="v1")
 _MOST_PARAMETERS = 100
+_IN_PATH = re.compile(r"{(\w+)}")
+_STATUSES: Mapping[int | str, str] = {
+    400: "Something is missing or cannot be understood.",
+    404: "There is no such thing, or no data.",
+    409: "The id is taken.",
+    415: "The body is not JSON.",
+    503: "It takes longer than a request may.",
+}
 _TARGETS = ("factor_id", "model_id", "name", "trade_date", "predict_date")
 """What a change is about: the first of these that a body has."""
 
@@ -59,6 +68,8 @@ class Translation:
         Whether it may take minutes.
     example : mapping, optional
         A body, for the documentation.
+    query : tuple of str
+        Names of the query's parameters, for the documentation.
     changes : str
         What the audit log calls the change that it makes; empty if it makes none.
     """
@@ -72,6 +83,7 @@ class Translation:
     message: str = "成功"
     long: bool = False
     example: Mapping[str, Any] | None = None
+    query: tuple[str, ...] = ()
     changes: str = ""
 
 
@@ -116,10 +128,6 @@ def _add(router: APIRouter, translation: Translation) -> None:
         """Never called: `V1Route` answers."""
 
     endpoint.translation = translation  # type: ignore[attr-defined]
-    body: dict[str, Any] = {"schema": {"type": "object"}}
-    if translation.example is not None:
-        body["example"] = dict(translation.example)
-    takes_body = translation.method == "POST"
     router.add_api_route(
         translation.path,
         endpoint,
@@ -128,8 +136,29 @@ def _add(router: APIRouter, translation: Translation) -> None:
         name=f"v1_{translation.answer.__name__}",
         summary=(inspect.getdoc(translation.answer) or "").partition("\n")[0],
         response_class=Response,
-        openapi_extra={"requestBody": {"content": {"application/json": body}}} if takes_body else None,
+        responses={status: {"description": said} for status, said in _STATUSES.items()},
+        openapi_extra=_documented(translation),
     )
+
+
+def _documented(translation: Translation) -> dict[str, Any]:
+    """Return what OpenAPI is to say of parameters and body, which no signature tells."""
+    told: dict[str, Any] = {
+        "parameters": [
+            {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+            for place, names in (
+                ("path", _IN_PATH.findall(translation.path)),
+                ("query", translation.query),
+            )
+            for name in names
+        ]
+    }
+    if translation.method == "POST":
+        body: dict[str, Any] = {"schema": {"type": "object"}}
+        if translation.example is not None:
+            body["example"] = dict(translation.example)
+        told["requestBody"] = {"content": {"application/json": body}}
+    return told
 
 
 async def _admitted(request: Request, need: Need) -> None:
@@ -196,9 +225,16 @@ async def _carried_out(translation: Translation, asked: Asked) -> Any:
     try:
         return await asyncio.wait_for(asyncio.shield(work), seconds)
     except TimeoutError:
-        asked.give_up.set()
-        work.cancel()  # if it has not begun yet
+        _give_up(asked, work)
         raise Busy(
             f"this takes more than the {seconds:g} seconds that a request of version 1 may; start it as a job under "
             "/api/v2"
         ) from None
+    except asyncio.CancelledError:  # the server stops
+        _give_up(asked, work)
+        raise
+
+
+def _give_up(asked: Asked, work: asyncio.Future[Any]) -> None:
+    asked.give_up.set()
+    work.cancel()  # if it has not begun yet
