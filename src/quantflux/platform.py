@@ -115,6 +115,8 @@ class Platform:
             "scoring",
         ):  # what is built next reads through the new door
             self.__dict__.pop(built, None)
+        if "accounts" in self.__dict__:
+            self.accounts.apply(**_account_limits(settings))
         if "cache" in self.__dict__:
             self.cache.apply(_cache_policies(settings))
         if "limiter" in self.__dict__:

@@ -33,9 +33,14 @@ def subjects(database: Database) -> list[str]:
 def test_a_block_that_ends_well_is_kept_and_one_that_raises_is_not(database):
     with database.transaction() as connection:
         connection.execute(insert(login_attempts), [row("a"), row("b")])
-    with pytest.raises(RuntimeError, match="stop"), database.transaction() as connection:
-        connection.execute(insert(login_attempts), row("c"))
-        raise RuntimeError("stop")
+
+    def write_and_stop() -> None:
+        with database.transaction() as connection:
+            connection.execute(insert(login_attempts), row("c"))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        write_and_stop()
 
     assert subjects(database) == ["a", "b"]
 
@@ -134,10 +139,15 @@ def test_readers_go_on_while_somebody_writes(database):
 def test_a_full_disk_keeps_nothing_and_says_so(database):
     with database.reading() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-    with pytest.raises(StoreFull), database.transaction() as connection:
-        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-        for i in range(2000):
-            connection.execute(insert(login_attempts), row(f"{i:079}"))
+
+    def fill() -> None:
+        with database.transaction() as connection:
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+            for i in range(2000):
+                connection.execute(insert(login_attempts), row(f"{i:079}"))
+
+    with pytest.raises(StoreFull):
+        fill()
 
     assert subjects(database) == []
 

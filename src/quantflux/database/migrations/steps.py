@@ -12,7 +12,11 @@ from sqlalchemy.sql.schema import SchemaItem
 
 logger = logging.getLogger(__name__)
 
-_MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_MYSQL: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
 """Texts compare byte by byte, as on the other databases."""
 
 Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
