@@ -106,7 +106,8 @@ class LoggingIn:
             If the password is longer than any can be.
         """
         check_length(password)
-        name = name.casefold()[:64].encode("utf-8", "replace").decode()  # half a character is in nobody's name
+        # Half a character is in nobody's name, and no database takes it.
+        name = name.casefold()[:64].encode("utf-8", "replace").decode()
         said = AuditEvent(LOG_IN, "refused", name, address, request_id)
         attempt = self._begin(name, address, device, said)
         with self._database.reading() as connection:
