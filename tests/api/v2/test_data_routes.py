@@ -162,11 +162,12 @@ def test_without_a_record_nothing_is_released(
     def down(*_: object) -> None:
         raise StoreUnavailable("the audit log cannot be written")
 
+    operator = as_role("operator")  # logs in, which is audited too
     version = platform.data.version(DAILY)
     monkeypatch.setattr(platform.audit, "record", down)
     body = {"dataset": DAILY.name, "findings": [findings[0]], "reason": "the exchange confirms it"}
 
-    response = as_role("operator").post(f"{API}/quality/releases", json=body)
+    response = operator.post(f"{API}/quality/releases", json=body)
 
     assert response.status_code == 503
     assert platform.data.version(DAILY) == version
