@@ -33,6 +33,7 @@ from quantflux.learning.registry import ModelVersion
 from quantflux.learning.service import TrainedModel
 from quantflux.learning.training import Hooks
 from quantflux.platform import Platform
+from quantflux.work.quotes import training_seconds
 
 _MOST_CELLS = 200_000  # of those learnt from that the figures of the fit are taken from
 _QUINTILES = 5
@@ -140,6 +141,7 @@ def trained(asked: Asked, model_id: str, start: date, end: date) -> tuple[Traine
     """Train a model; return it, and v1's figures with the part of predictions of the right sign."""
     platform = asked.platform
     spec = to_train(platform, model_id, start, end)
+    platform.budget.spend(asked.caller.owner, training_seconds(platform, spec))
     hooks = Hooks(cancelled=asked.give_up.is_set)
     made = platform.models.train(spec, actor=asked.caller.name or "v1", hooks=hooks)
     assembled = assemble(platform.data, platform.factors, spec)
