@@ -10,16 +10,20 @@ from quantflux.api.exchange import exchange_of
 from quantflux.platform import Platform
 
 
-def event(
-    request: Request, caller: Principal, action: str, target: str = "", **details: object
-) -> AuditEvent:
+def event(request: Request, caller: Principal, action: str, target: str, /, **details: object) -> AuditEvent:
     """Return the event of something that a caller does."""
     exchange = exchange_of(request.scope)
     return AuditEvent(action, "done", caller.name, exchange.address, exchange.request_id, target, details)
 
 
 def record(
-    request: Request, platform: Platform, caller: Principal, action: str, target: str = "", **details: object
+    request: Request,
+    platform: Platform,
+    caller: Principal,
+    action: str,
+    target: str,
+    /,
+    **details: object,
 ) -> None:
     """Write an event down before what it tells is done.
 

@@ -70,7 +70,9 @@ class GuardedConnection(HttpToolsProtocol):
         fed, self._fed = self._fed, 0
         if self._refused:
             return
-        if len(self.headers) > MOST_HEADERS:
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            self._refuse(400, "The request must be HTTP/1.1.")
+        elif len(self.headers) > MOST_HEADERS:
             self._refuse(431, f"A request may have {MOST_HEADERS} headers.")
         elif fed > MOST_HEADER_BYTES and self._size() > MOST_HEADER_BYTES:
             self._refuse(431, f"The line and headers of a request may have {MOST_HEADER_BYTES} bytes.")

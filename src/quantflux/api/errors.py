@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _SHOWN = 20
+_LONGEST_DETAIL = 4000
 
 
 class Verdict(NamedTuple):
@@ -136,7 +137,7 @@ def answer_for(exc: BaseException, request_id: str) -> Response:
     verdict = verdict_of(type(exc))
     headers = _headers(exc, verdict)
     if verdict.status < 500 or isinstance(exc, _TELLING):
-        return _answer(verdict.status, verdict.code, str(exc), request_id, headers, **_facts(exc))
+        return _answer(verdict.status, verdict.code, _short(str(exc)), request_id, headers, **_facts(exc))
     logger.error("request %s failed: %s", request_id, type(exc).__name__, exc_info=exc)
     said = _SAID.get(verdict.status, _SAID[500])
     return _answer(verdict.status, verdict.code, said, request_id, headers)
@@ -203,6 +204,11 @@ def _of_validation(exc: RequestValidationError, request_id: str) -> Response:
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     detail = "; ".join(f"{p['field']}: {p['problem']}" for p in problems[:5]) + more
     return _answer(422, "invalid_request", detail, request_id, problems=problems)
+
+
+def _short(text: str) -> str:
+    """Bound a message that may list as many mistakes as somebody cared to send."""
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[:_LONGEST_DETAIL]} ..."
 
 
 def _place(parts: Sequence[Any]) -> str:

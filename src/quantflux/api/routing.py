@@ -11,11 +11,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.types import Scope
 
-from quantflux.api.access import Need, admit, declared
+from quantflux.api.access import Need, admit, declared, note_refusal
 from quantflux.api.bodies import StrictRequest
 from quantflux.api.errors import Problem
 from quantflux.api.exchange import exchange_of
 from quantflux.api.idempotency import once, repeatable
+from quantflux.core.errors import Forbidden, LimitReached
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"description": "Nobody is logged in."},
@@ -55,17 +56,21 @@ class Route(APIRoute):
             scope = request.scope
             exchange = exchange_of(scope)
             exchange.route = template
-            await admit(scope, need)
-            if scope["query_string"]:
-                _check_query(scope["query_string"], known)
-            if expected:
-                _check_content_type(scope, expected)
-                if expected != "application/json":
-                    exchange.max_body = scope["app"].state.platform.settings.server.max_upload_bytes
-                request = StrictRequest(scope, request.receive)
-            if repeats:
-                return await once(request, template, run)
-            return await run(request)
+            try:
+                await admit(scope, need)
+                if scope["query_string"]:
+                    _check_query(scope["query_string"], known)
+                if expected:
+                    _check_content_type(scope, expected)
+                    if expected != "application/json":
+                        exchange.max_body = scope["app"].state.platform.settings.server.max_upload_bytes
+                    request = StrictRequest(scope, request.receive)
+                if repeats:
+                    return await once(request, template, run)
+                return await run(request)
+            except (Forbidden, LimitReached) as refusal:
+                note_refusal(scope, refusal)
+                raise
 
         return handle
 

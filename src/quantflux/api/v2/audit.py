@@ -82,7 +82,7 @@ def read(
         "until": until,
     }
     given = {name: str(value) for name, value in wanted.items() if value}
-    record(request, services, caller, "audit.read", **given)
+    record(request, services, caller, "audit.read", "", **given)
     found = services.audit.entries(
         after=after, limit=limit, action=action, actor=actor, outcome=outcome, since=since, until=until
     )
@@ -98,7 +98,7 @@ def verify(
     caller: Annotated[Principal, needs(Permission.AUDIT_READ, RouteKind.WORK)],
 ) -> VerificationShown:
     """Check every entry, the end of the chain, and its copy outside the database."""
-    record(request, services, caller, "audit.verify")
+    record(request, services, caller, "audit.verify", "")
     found = services.audit.verify()
     return VerificationShown(**{name: getattr(found, name) for name in VerificationShown.model_fields})
 

@@ -166,7 +166,7 @@ def config(request: Request, caller: Reader) -> ConfigShown:
 def reload(request: Request, services: Services, caller: Manager) -> ReloadShown:
     """Read the configuration again and take over what may change while running."""
     manager = _manager(request)
-    record(request, services, caller, "config.reload")
+    record(request, services, caller, "config.reload", "")
     report = manager.reload()
     if report.error is not None:
         said = "; ".join(report.error.problems) or str(report.error)
