@@ -261,3 +261,53 @@ def test_a_ledger_that_is_away_for_a_moment_costs_no_run(
     job = ended(ledger, ledger.submit("work", {}, "user:1", 1))
 
     assert (job.state, job.attempts) == (State.DONE, 1)
+
+
+class Panic(BaseException):
+    """What a compiled library raises for a failure that it did not foresee: no `Exception`."""
+
+
+@pytest.mark.parametrize("end", [Panic("canary"), SystemExit(3)])
+def test_work_that_means_to_end_its_thread_does_not(
+    end: BaseException, ledger: Jobs, running: Callable[..., Runner]
+) -> None:
+    def work(_: object, payload: Mapping[str, Any], __: Told) -> Mapping[str, Any]:
+        if payload["ends"]:
+            raise end
+        return {}
+
+    running(work)
+    failed = ended(ledger, ledger.submit("work", {"ends": True}, "user:1", 1))
+    after = ended(ledger, ledger.submit("work", {"ends": False}, "user:1", 1))
+
+    assert (failed.state, failed.error_code) == (State.FAILED, "internal")
+    assert "canary" not in failed.error_text
+    assert after.state is State.DONE
+
+
+def test_a_runner_outlives_failures_that_nobody_foresaw(
+    ledger: Jobs, running: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: dict[str, list[Exception]] = {
+        name: [KeyError("unforeseen")] for name in ("claim", "finish", "try_again")
+    }
+
+    def unsure(name: str) -> None:
+        real = getattr(ledger.claims, name)
+
+        def stands_in(*arguments: Any, **options: Any) -> Any:
+            if failures[name]:
+                raise failures[name].pop()
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(ledger.claims, name, stands_in)
+
+    for name in failures:
+        unsure(name)
+    running(lambda *_: {}, stale_after=0.5)  # the first run's end cannot be written down: it is swept up
+    first = ledger.submit("work", {}, "user:1", 1)
+    second = ledger.submit("work", {}, "user:2", 2)
+
+    assert ended(ledger, second).state is State.DONE
+    assert not any(failures.values())
+    assert ledger.get(first.id).attempts == 1

@@ -144,8 +144,10 @@ class Runner:
             return self._jobs.claims.claim(self.name, self._kinds.keys(), most=self._number, group=self._host)
         except StoreError as failure:
             logger.warning("the job ledger cannot be read: %s", failure)
-            self._stopping.wait(random.uniform(1.0, 3.0))  # noqa: S311 no secret
-            return None
+        except Exception:  # whatever it is, the thread has other jobs to run
+            logger.exception("the job ledger cannot be read")
+        self._stopping.wait(random.uniform(1.0, 3.0))  # noqa: S311 no secret
+        return None
 
     def _run(self, claim: Claim, told: Told) -> None:
         job, began = claim.job, time.monotonic()
@@ -171,7 +173,9 @@ class Runner:
         except QuantfluxError as failure:
             end = claims.try_again if failure.retryable else claims.fail
             return partial(end, claim, _code(failure), legible(str(failure), 2000))
-        except Exception:
+        except (
+            BaseException
+        ):  # compiled libraries panic by what is no Exception, and a lost thread stays lost
             logger.exception("job %s failed unexpectedly", claim.job.id)
             return partial(
                 claims.fail, claim, "internal", "The work failed unexpectedly; the log has the cause."
@@ -212,6 +216,9 @@ class Runner:
             return self._jobs.claims.try_again(claim, code, text)
         except StoreError:
             return False  # without a heartbeat it will be swept up
+        except Exception:
+            logger.exception("the end of job %s cannot be written", claim.job.id)
+            return False
 
     def _watch(self) -> None:
         beat = sweep = 0.0
