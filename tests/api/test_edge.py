@@ -373,3 +373,34 @@ def test_docs_can_be_public_or_off(api: FastAPI, platform: Platform, anonymous: 
             assert anonymous.get("/docs").status_code == anonymous.get("/openapi.json").status_code == status
     finally:
         platform.settings = settings
+
+
+async def drips(_: Scope, receive: Receive, send: Send) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await plain(_, receive, send)
+
+
+def test_a_body_that_drips_in_is_cut_although_no_piece_of_it_is_late() -> None:
+    async def one_byte() -> Message:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    edge = Edge(drips, rules(body_seconds=0.1, max_body=10_000_000))
+    status, _, body = asyncio.run(asyncio.wait_for(call(edge, method="POST", receive=one_byte), 5.0))
+
+    assert (status, json.loads(body)["code"]) == (408, "body_too_slow")
+    assert edge.running == 0
+
+
+def test_a_large_body_at_a_modest_pace_is_taken() -> None:
+    pieces = iter([b"x" * 10_000] * 20)  # takes four times body_seconds, at some 500 kB a second
+
+    async def steady() -> Message:
+        await asyncio.sleep(0.02)
+        piece = next(pieces, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    edge = Edge(drips, rules(body_seconds=0.1, slowest_body=50_000, max_body=10_000_000))
+
+    assert asyncio.run(call(edge, method="POST", receive=steady))[0] == 200

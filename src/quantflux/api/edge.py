@@ -43,7 +43,9 @@ class EdgeRules:
     max_body, max_upload : int
         Bytes; the first for every route but those that take files.
     body_seconds : float
-        Longest wait for the next piece of a body.
+        Longest wait for the next piece of a body, and for all pieces beyond what `slowest_body` grants.
+    slowest_body : float
+        Bytes a second: who sends slower on the whole, a byte now and then, is cut.
     trusted : tuple of Network
         Proxies whose word on address and scheme is taken.
     origins : tuple of str
@@ -54,6 +56,7 @@ class EdgeRules:
     max_body: int
     max_upload: int
     body_seconds: float = 10.0
+    slowest_body: float = 10_000.0
     trusted: tuple[Network, ...] = ()
     origins: tuple[str, ...] = ()
 
@@ -112,21 +115,25 @@ class Edge:
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         exchange: Exchange = scope[KEY]
-        taken, complete = 0, False
+        rules = self.rules
+        taken, waited, complete = 0, 0.0, False
 
         async def limited() -> Message:
-            nonlocal taken, complete
+            nonlocal taken, waited, complete
             if complete:
                 return await receive()
             if not taken:
                 _check_size(_content_length(scope), exchange.max_body)
+            left = rules.body_seconds + taken / rules.slowest_body - waited
+            began = time.perf_counter()
             try:
-                async with asyncio.timeout(self.rules.body_seconds):
+                async with asyncio.timeout(min(left, rules.body_seconds)):
                     message = await receive()
             except TimeoutError:
                 raise Problem(
                     408, "body_too_slow", "The body came too slowly.", {"Connection": "close"}
                 ) from None
+            waited += time.perf_counter() - began
             taken += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             _check_size(taken, exchange.max_body)
