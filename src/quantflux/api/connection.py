@@ -2,6 +2,7 @@
 
 A request's line and headers may have 64 kB in 100 fields and must be there 10 seconds after they began; a connection
 that never begins one is cut as early. What cannot be read as HTTP is refused, with the headers that every answer has.
+Who does not take an answer, or a trickle of it, is cut off, so that nobody can fill memory with what they never read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from quantflux.api.headers import SECURITY
 MOST_HEADER_BYTES = 65_536
 MOST_HEADERS = 100
 HEADER_SECONDS = 10.0
+SEND_SECONDS = 10.0
+SLOWEST_READER = 10_000
+"""Bytes a second of an answer that the other end must take, looked at every `SEND_SECONDS`."""
 
 
 class GuardedConnection(HttpToolsProtocol):
@@ -29,6 +33,7 @@ class GuardedConnection(HttpToolsProtocol):
         self._reading = False  # within a request's line or headers
         self._fed = 0  # bytes since that request began, at least
         self._refused = False
+        self._look: asyncio.TimerHandle | None = None  # at whether what waits to be sent gets less
 
     @property
     def is_fresh(self) -> bool:
@@ -41,9 +46,21 @@ class GuardedConnection(HttpToolsProtocol):
         self._deadline = self.loop.call_later(HEADER_SECONDS, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._stop_waiting()
+        self._stop_looking()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to watch whether the other end takes what it asked for: there is more than the socket holds."""
+        super().pause_writing()
+        self._stop_looking()
+        self._look_later()
+
+    def resume_writing(self) -> None:
+        """Stop watching: nearly everything is sent."""
+        self._stop_looking()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the connection was refused already."""
@@ -99,6 +116,22 @@ class GuardedConnection(HttpToolsProtocol):
 
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _look_later(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._look = self.loop.call_later(SEND_SECONDS, self._look_at, waiting)
+
+    def _look_at(self, waiting: int) -> None:
+        self._look = None
+        if waiting - self.transport.get_write_buffer_size() < SLOWEST_READER * SEND_SECONDS:
+            self.transport.abort()  # closing would wait for the very bytes that are not taken
+        else:
+            self._look_later()
+
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
