@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,6 +24,13 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"description": "A parameter or the body is not acceptable."},
     429: {"description": "Too many requests; see Retry-After."},
 }
+_NO_SUCH_THING: dict[int | str, str] = {404: "There is no such thing, or it is not for the caller to see."}
+_OF_BODIES: dict[int | str, str] = {
+    400: "The body is not JSON, or holds what JSON may not hold here.",
+    413: "The body is too large.",
+    415: "The body is not of the type that is read here.",
+}
+_OF_REPEATS: dict[int | str, str] = {409: "The request with this Idempotency-Key is being worked on."}
 
 
 class Route(APIRoute):
@@ -39,6 +46,16 @@ class Route(APIRoute):
         responses = {k: {"description": v["description"]} for k, v in _ERRORS.items()}
         options["responses"] = responses | (options.get("responses") or {})
         super().__init__(path, endpoint, **options)
+        if self.param_convertors:
+            self._may_answer(_NO_SUCH_THING)
+        if self.body_field is not None:
+            self._may_answer(_OF_BODIES)
+        if repeatable(self.dependant):
+            self._may_answer(_OF_REPEATS)
+
+    def _may_answer(self, statuses: Mapping[int | str, str]) -> None:
+        for status, said in statuses.items():
+            self.responses.setdefault(status, {"description": said})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers a request."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Request, Response
 from pydantic import AwareDatetime, Field
@@ -18,6 +18,7 @@ from quantflux.api.routing import Router
 from quantflux.api.v2.auth import Code, Password, TokensShown, asked, shown
 
 router = Router(prefix="/api/v2/account", tags=["account"])
+_NOT_NOW: dict[int | str, dict[str, Any]] = {409: {"description": "The account is not in a state for that."}}
 
 Reader = Annotated[Principal, needs(Permission.ACCOUNT_OWN)]
 Changer = Annotated[Principal, needs(Permission.ACCOUNT_OWN, RouteKind.WRITE)]
@@ -121,7 +122,7 @@ def get_account(services: Services, caller: Reader) -> AccountShown:
     )
 
 
-@router.post("/password", summary="Change your password")
+@router.post("/password", summary="Change your password", responses=_NOT_NOW)
 def change_password(request: Request, services: Services, caller: Prover, new: NewPassword) -> TokensShown:
     """Change the password; all sessions end, and the answer begins a new one."""
     changed = services.accounts.change_password(
@@ -152,20 +153,24 @@ def end_session(
     return Response(status_code=204)
 
 
-@router.post("/totp", summary="Set up a second factor")
+@router.post("/totp", summary="Set up a second factor", responses=_NOT_NOW)
 def set_up_totp(request: Request, services: Services, caller: Prover, proof: Proof) -> SetupShown:
     """Make a secret for an authenticator app. It counts once a code of it was confirmed."""
     setup = services.accounts.set_up_totp(caller, proof.password, address=asked(request)["address"])
     return SetupShown(secret=setup.secret, address=setup.address)
 
 
-@router.post("/totp/confirm", summary="Confirm the second factor")
+@router.post(
+    "/totp/confirm",
+    summary="Confirm the second factor",
+    responses=_NOT_NOW,
+)
 def confirm_totp(request: Request, services: Services, caller: Prover, first: FirstCode) -> TokensShown:
     """Take the first code; all sessions end, and the answer begins a new one."""
     return shown(services.accounts.confirm_totp(caller, first.code, **asked(request)))
 
 
-@router.post("/totp/remove", summary="Remove the second factor")
+@router.post("/totp/remove", summary="Remove the second factor", responses=_NOT_NOW)
 def remove_totp(request: Request, services: Services, caller: Prover, proof: ProofWithCode) -> TokensShown:
     """Do without it; all sessions end, and the answer begins a new one."""
     return shown(services.accounts.remove_totp(caller, proof.password, proof.code, **asked(request)))

@@ -168,7 +168,9 @@ class CheckFactor(Body):
     expression: Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
-@router.get("", summary="Which factors there are")
+@router.get(
+    "", summary="Which factors there are", responses={404: {"description": "No library is called that."}}
+)
 def list_factors(
     caller: Reader,
     services: Services,
@@ -315,7 +317,8 @@ def define_factor(
     responses=one_document(
         "What was compared, and the first value that changed when the future was taken away; null if none did.",
         {"leaks": False, "leak": None, "values": 120000, "cuts": 6, "looks_back": 0, "looks_ahead": 5},
-    ),
+    )
+    | _UNKNOWN,
 )
 def check_factor(caller: Computer, services: Services, body: CheckFactor) -> Response:
     """Take the future away and change it: does any earlier value change?"""

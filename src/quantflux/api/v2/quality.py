@@ -29,6 +29,7 @@ from quantflux.data.schema import dataset as dataset_named
 from quantflux.platform import Platform
 
 router = Router(prefix="/api/v2/data/quality", tags=["data"])
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "No dataset is called that."}}
 
 Reader = Annotated[Principal, needs(Permission.DATA_READ)]
 Releaser = Annotated[Principal, needs(Permission.SYSTEM_MANAGE, RouteKind.WRITE)]
@@ -200,7 +201,7 @@ class ReleaseAnswer(Answer):
     )
 
 
-@router.get("/runs", summary="Imports, downloads and audits")
+@router.get("/runs", summary="Imports, downloads and audits", responses=_UNKNOWN)
 def read_runs(services: Services, caller: Reader, dataset: OneDataset = None, limit: Limit = 100) -> RunList:
     """Return the latest runs, newest first."""
     found = services.ledger.runs(_name(dataset), limit)
@@ -216,7 +217,7 @@ def read_rules(caller: Reader) -> RuleList:
     )
 
 
-@router.get("/counts", summary="Findings by rule")
+@router.get("/counts", summary="Findings by rule", responses=_UNKNOWN)
 def read_counts(
     services: Services, caller: Reader, dataset: OneDataset = None, run: RunNumber = None
 ) -> CountList:
@@ -225,7 +226,7 @@ def read_counts(
     return CountList(items=[CountAnswer(**row) for row in counts.iter_rows(named=True)])
 
 
-@router.get("/findings", summary="What the rules found")
+@router.get("/findings", summary="What the rules found", responses=_UNKNOWN)
 def read_findings(
     request: Request,
     response: Response,
@@ -261,7 +262,7 @@ def read_findings(
     return FindingPage(items=[FindingAnswer(**row) for row in rows.iter_rows(named=True)], next=following)
 
 
-@router.post("/releases", summary="Let quarantined rows in", status_code=201)
+@router.post("/releases", summary="Let quarantined rows in", status_code=201, responses=_UNKNOWN)
 def release(
     request: Request, services: Services, caller: Releaser, key: IdempotencyKey, body: ReleaseBody
 ) -> ReleaseAnswer:
