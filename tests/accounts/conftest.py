@@ -18,7 +18,9 @@ def desk(tmp_path: Path, clock: FixedClock, request: pytest.FixtureRequest) -> I
     url = f"sqlite:///{tmp_path}/own.db"
     if request.param == "mariadb":
         server: MariaDBServer = request.getfixturevalue("mariadb_server")
-        url = f"mysql+pymysql://root@{server.host}:{server.port}/{request.getfixturevalue('mariadb_database')}"
+        url = (
+            f"mysql+pymysql://root@{server.host}:{server.port}/{request.getfixturevalue('mariadb_database')}"
+        )
     made = desk_of(url, tmp_path, clock)
     yield made
     made.close()

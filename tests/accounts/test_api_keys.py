@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from quantflux.accounts.permissions import ROLES, Permission, Role
-from quantflux.core.errors import InvalidRequest, LimitReached, NotAuthenticated, NotFound
+from quantflux.core.errors import InvalidRequest, LimitReached, NotAuthenticated, NotFound, StoreFull
 from quantflux.database.tables.accounts import api_keys
 from tests.accounts.material import Desk
 
@@ -116,6 +116,17 @@ def test_the_use_of_a_key_is_noted_now_and_then(desk, who):
     desk.by_key(text)
 
     assert desk.accounts.api_keys(who.user_id)[0].used_at == desk.clock.now() != first
+
+
+def test_a_full_disk_does_not_keep_a_key_out(desk, who, monkeypatch):
+    _, text = desk.accounts.create_api_key(who, "script", [READ], desk.clock.now() + timedelta(days=1))
+
+    def full() -> None:
+        raise StoreFull("no space left")
+
+    monkeypatch.setattr(desk.database, "transaction", full)
+
+    assert desk.by_key(text).permissions == {READ}
 
 
 def test_one_user_has_fifty_keys_at_most(desk, who):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
+from quantflux.accounts import revocation
 from quantflux.accounts.permissions import ROLES, Permission, Role
 from quantflux.accounts.principal import LOCAL
+from quantflux.accounts.revocation import Revocations
 from quantflux.core.errors import Forbidden, NotAuthenticated, NotFound, StoreUnavailable
 from tests.accounts.material import ADDRESS, PASSWORD, Desk
 
@@ -222,3 +228,99 @@ def test_the_sweep_drops_what_is_old_and_nothing_else(desk):
     desk.clock.advance(91 * 86_400)
     desk.accounts.sweep()
     assert counts() == [0] * len(tables)
+
+
+def test_a_clock_that_steps_back_does_not_revive_what_ended(desk, other, monkeypatch):
+    desk.add("li.wei")
+    who = desk.who(desk.log_in("li.wei"))
+    end = desk.clock.now() + timedelta(days=30)
+    key, text = desk.accounts.create_api_key(who, "script", [Permission.MARKET_READ], end)
+    assert other.by_key(text)
+    true = desk.clock.now
+    monkeypatch.setattr(desk.clock, "now", lambda: true() - timedelta(hours=1))
+    desk.accounts.revoke_api_key(who, key.id)
+
+    for _ in range(40):  # for longer than the rows of what ended are read
+        desk.clock.advance(60)
+        with pytest.raises(NotAuthenticated):
+            other.by_key(text)
+
+
+class Stuck:
+    """A database that takes a connection and never answers, until it is let go and fails."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.let_go = threading.Event()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        self.asked += 1
+        self.let_go.wait(20.0)
+        raise StoreUnavailable("it never answered")
+        yield
+
+
+def test_a_database_that_hangs_holds_one_caller_and_not_every_thread(clock, monkeypatch):
+    monkeypatch.setattr(revocation, "WAIT_SECONDS", 0.1)
+    database = Stuck()
+    revocations = Revocations(database, clock)
+    refused = []
+
+    def ask() -> None:
+        with pytest.raises(StoreUnavailable):
+            revocations.current()
+        refused.append(True)
+
+    callers = [threading.Thread(target=ask) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    deadline = time.monotonic() + 10.0
+    while len(refused) < 7 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    before_it_failed = len(refused), database.asked
+    database.let_go.set()
+    for caller in callers:
+        caller.join()
+    for _ in range(5):
+        ask()
+
+    assert before_it_failed == (7, 1)
+    assert database.asked == 1, "who comes right after a failure need not run into it as well"
+    clock.advance(1.0)
+    ask()
+    assert database.asked == 2
+
+
+def test_what_ended_a_moment_ago_elsewhere_can_make_no_key(desk, other):
+    tokens = desk.add("li.wei")
+    thief = other.who(tokens)  # remembered there for a second or two
+    desk.accounts.log_out_everywhere(desk.who(tokens))
+
+    with pytest.raises(NotAuthenticated):
+        other.accounts.create_api_key(
+            thief, "stays", [Permission.MARKET_READ], desk.clock.now() + timedelta(days=300)
+        )
+    assert desk.accounts.api_keys(thief.user_id) == []
+
+
+def test_who_was_an_administrator_a_moment_ago_changes_nobody(desk, other):
+    desk.add("first.admin", Role.ADMIN)
+    demoted, gone, out = (desk.add(name, Role.ADMIN) for name in ("demoted", "gone.admin", "out.admin"))
+    acting = [other.who(tokens) for tokens in (demoted, gone, out)]
+    desk.accounts.users.set_role(LOCAL, "demoted", Role.VIEWER)
+    desk.accounts.users.disable(LOCAL, "gone.admin")
+    desk.accounts.log_out(desk.who(out))
+
+    for actor in acting:
+        assert Permission.USERS_MANAGE in actor.permissions
+        with pytest.raises((Forbidden, NotAuthenticated)):
+            other.accounts.users.set_role(actor, actor.name, Role.ADMIN)
+        with pytest.raises((Forbidden, NotAuthenticated)):
+            other.accounts.users.add(actor, "my.friend", Role.ADMIN)
+        with pytest.raises((Forbidden, NotAuthenticated)):
+            other.accounts.users.reset_password(actor, "first.admin")
+    assert {user.name for user in desk.accounts.users.list()} == {
+        "first.admin", "demoted", "gone.admin", "out.admin"
+    }  # fmt: skip
+    assert desk.accounts.users.get("demoted").role is Role.VIEWER

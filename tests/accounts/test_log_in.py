@@ -224,6 +224,25 @@ def test_log_ins_are_audited_with_what_was_wrong(desk):
     assert "wrong-secret-word" not in str(entries)
 
 
+def test_a_password_typed_as_the_name_is_in_no_log(desk):
+    desk.add("li.wei")
+    for _ in range(8):  # refused for being wrong, and then for coming too often
+        outcome(desk, "Hunter2-my-secret", PASSWORD)
+        outcome(desk, "li.wei", "wrong-secret-word")
+    desk.audit.flush()
+    refused = [e.event for e in desk.audit.entries(action="session.log_in", outcome="refused")]
+
+    assert "hunter2" not in str(desk.audit.entries(limit=1000)).casefold()
+    assert {event.actor for event in refused} == {"", "li.wei"}
+
+
+@pytest.mark.parametrize("name", ["li.wei ", "li.wei   ", "LI.WEI\t", "lí.wei", "li.wei\u200b"])
+def test_a_name_that_is_only_like_one_is_nobodys(name, desk):
+    desk.add("li.wei")
+
+    assert outcome(desk, name, PASSWORD)[0] is NotAuthenticated
+
+
 def test_a_sixth_session_ends_the_oldest(desk):
     tokens = [desk.add("li.wei")]
     for _ in range(5):

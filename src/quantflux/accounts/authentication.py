@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from quantflux.accounts.revocation import FRESH_SECONDS, RECHECK_SECONDS, RELOAD
 from quantflux.accounts.sessions import Sessions
 from quantflux.accounts.tokens import JWTManager, refusal
 from quantflux.core.clock import Clock
-from quantflux.core.errors import NotAuthenticated
+from quantflux.core.errors import NotAuthenticated, StoreError
 from quantflux.database import Database
 from quantflux.database.tables.accounts import users
 
@@ -28,11 +29,15 @@ _MOST_REMEMBERED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Whom a credential stands for, under which count of the user's changes, and until when to believe it."""
+    """Whom a credential stands for, under which count of the user's changes, until when, and when to look again.
+
+    The last on the clock that never steps back: what ended is only read for as long as anything is remembered.
+    """
 
     principal: Principal
     version: int
     until: float
+    recheck_at: float
 
 
 class Authenticator:
@@ -138,6 +143,8 @@ class Authenticator:
             return None
         if seen is None or seen.until <= self._clock.now().timestamp():
             return None
+        if seen.recheck_at <= self._clock.monotonic():
+            return None
         known = seen.principal
         if ended.concerns(known.user_id, seen.version, known.session, known.key):
             return None
@@ -165,7 +172,8 @@ class Authenticator:
         if key is None or row is None:
             raise refusal("key")
         if self._api_keys.is_use_due(key):
-            with self._database.transaction() as connection:
+            # A full disk, or writers that hold the lock, must not keep out who only reads.
+            with suppress(StoreError), self._database.transaction() as connection:
                 self._api_keys.note_use(connection, key.id)
         principal = self._principal(row, "api_key", key=key.id, scopes=key.scopes)
         self._remember(self._keys, text, principal, row.version, key.expires_at.timestamp())
@@ -197,12 +205,12 @@ class Authenticator:
     def _remember(
         self, where: dict[str, _Seen], text: str, principal: Principal, version: int, expires: float
     ) -> None:
-        until = min(expires, self._clock.now().timestamp() + RECHECK_SECONDS)
+        seen = _Seen(principal, version, expires, self._clock.monotonic() + RECHECK_SECONDS)
         with self._adding:
             while len(where) >= _MOST_REMEMBERED:
                 del where[next(iter(where))]
             where.pop(text, None)
-            where[text] = _Seen(principal, version, until)
+            where[text] = seen
 
     def _tell(self, refused: NotAuthenticated, address: str) -> None:
         why = refused.__notes__[0]

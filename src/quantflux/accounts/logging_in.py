@@ -7,7 +7,7 @@ anybody has the name, the answer and the time it takes are the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -108,10 +108,10 @@ class LoggingIn:
         check_length(password)
         # Half a character is in nobody's name, and no database takes it.
         name = name.casefold()[:64].encode("utf-8", "replace").decode()
-        said = AuditEvent(LOG_IN, "refused", name, address, request_id)
+        said = AuditEvent(LOG_IN, "refused", "", address, request_id)
         attempt = self._begin(name, address, device, said)
-        with self._database.reading() as connection:
-            row = connection.execute(select(users).where(users.c.name == name)).one_or_none()
+        row = self._called(name)
+        said = _by(said, row)
         if not self._passwords.verify(row.password_hash if row else None, password):
             raise self._refused(said, "name" if row is None else "password")
         if row is None or row.disabled:
@@ -164,8 +164,14 @@ class LoggingIn:
             attempt = self._guessing.begin(connection, name, address, device)
         if isinstance(attempt, Attempt):
             return attempt
-        self._audit.note(_with(said, why="too many failures"))
+        self._audit.note(_with(_by(said, self._called(name)), why="too many failures"))
         raise too_many(attempt)
+
+    def _called(self, name: str) -> Row[Any] | None:
+        with self._database.reading() as connection:
+            row = connection.execute(select(users).where(users.c.name == name)).one_or_none()
+        # Some servers compare without blanks at the end, and each spelling is counted as an account of its own.
+        return row if row is not None and row.name == name else None
 
     def _open(
         self,
@@ -205,6 +211,11 @@ class LoggingIn:
     def _refused(self, said: AuditEvent, why: str) -> NotAuthenticated:
         self._audit.note(_with(said, why=why))
         return NotAuthenticated(_WRONG)
+
+
+def _by(event: AuditEvent, row: Row[Any] | None) -> AuditEvent:
+    """Name the user, if there is one: what is nobody's name may be a password in the wrong field."""
+    return event if row is None else replace(event, actor=row.name)
 
 
 def _with(event: AuditEvent, **details: object) -> AuditEvent:

@@ -208,7 +208,7 @@ class OwnAccount:
         """Make an API key and return it with its text, which is shown this once. See `ApiKeys.create`."""
         _require_token(who)
         with self._database.transaction() as connection:
-            row = row_of_user(connection, who.user_id, hold=True)
+            row = self._users.row_of_actor(connection, who, hold=True)
             key, text = self._api_keys.create(connection, row.id, name, scopes, who.permissions, expires)
             self._record(
                 connection, who, "api_key.add", address, request_id, key_id=key.id, scopes=sorted(key.scopes)

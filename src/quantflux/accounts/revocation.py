@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, insert, select
 
 from quantflux.core.clock import Clock
-from quantflux.core.errors import StoreError
+from quantflux.core.errors import StoreError, StoreUnavailable
 from quantflux.database import Database
 from quantflux.database.tables.accounts import revocations
 from quantflux.database.times import to_micros
@@ -25,6 +25,9 @@ FRESH_SECONDS = 2.0
 
 STALE_SECONDS = 4.0
 """Oldest that anybody relies on: with the database away for longer, nobody is let in."""
+
+WAIT_SECONDS = 2.0
+"""How long callers wait for the one who reads the rows: a database that hangs must not hold every thread."""
 
 RECHECK_SECONDS = 300
 """How long a credential is remembered at most before the database is asked again."""
@@ -69,6 +72,7 @@ class Revocations:
         self._database = database
         self._clock = clock
         self._reading = threading.Lock()
+        self._failed_at = float("-inf")
         self.ended = Ended()
 
     def of_user(self, connection: Connection, user_id: int, version: int) -> None:
@@ -104,18 +108,28 @@ class Revocations:
         known = self.ended
         if now - known.read_at < RELOAD_SECONDS:
             return known
-        if not self._reading.acquire(blocking=now - known.read_at >= FRESH_SECONDS):
-            return known  # somebody else is at it, and this is not too old
+        if not self._reading.acquire(timeout=WAIT_SECONDS if now - known.read_at >= FRESH_SECONDS else 0.0):
+            return self._reliable()  # somebody else is at it
         try:
             if self.ended.read_at > known.read_at:  # somebody else was at it
                 return self.ended
+            if now - self._failed_at < RELOAD_SECONDS:  # and failed: no need to run into that as well
+                return self._reliable()
             self.ended = self._read(now)
         except StoreError:
+            self._failed_at = self._clock.monotonic()
             if now - known.read_at >= STALE_SECONDS:
                 raise
         finally:
             self._reading.release()
         return self.ended
+
+    def _reliable(self) -> Ended:
+        """Return what was read last, unless that is too old to rely on."""
+        known = self.ended
+        if self._clock.monotonic() - known.read_at >= STALE_SECONDS:
+            raise StoreUnavailable("The database does not say whose access ended; retry later.")
+        return known
 
     def sweep(self, connection: Connection) -> None:
         """Drop rows that nothing remembered can still need."""

@@ -23,6 +23,7 @@ from quantflux.accounts.permissions import ROLES, Permission, Role
 from quantflux.accounts.principal import LOCAL, Principal
 from quantflux.accounts.revocation import Revocations
 from quantflux.accounts.sessions import EndReason, Sessions
+from quantflux.accounts.tokens import refusal
 from quantflux.core.clock import Clock
 from quantflux.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from quantflux.database import Database
@@ -150,6 +151,7 @@ class Users:
         kept = self._passwords.hash(chosen)
         try:
             with self._database.transaction() as connection:
+                self._require_still(connection, actor)
                 user = self._insert(connection, name, role, kept)
                 self._record(
                     connection, actor, "user.add", user, address, request_id, after=user.state, role=role
@@ -263,6 +265,22 @@ class Users:
         except Conflict:  # another process was first, and prints it
             return None
 
+    def row_of_actor(self, connection: Connection, actor: Principal, *, hold: bool = False) -> Row[Any]:
+        """Return the row of a user who acts by a token, looked at anew: what is remembered may be seconds old.
+
+        Raises
+        ------
+        NotAuthenticated
+            If the user is disabled or gone, or the session ended.
+        """
+        wanted = select(users).where(users.c.id == actor.user_id)
+        row = connection.execute(wanted.with_for_update() if hold else wanted).one_or_none()
+        if row is None or row.disabled:
+            raise refusal("user")
+        if not self._sessions.is_alive(connection, actor.session, actor.user_id):
+            raise refusal("session")
+        return row
+
     def end_access(self, connection: Connection, user_id: int, reason: EndReason) -> None:
         """End a user's sessions and forget their devices."""
         self._sessions.end_all(connection, user_id, reason)
@@ -289,6 +307,7 @@ class Users:
     ) -> Iterator[tuple[Connection, User]]:
         _require_manager(actor)
         with self._database.transaction() as connection:
+            self._require_still(connection, actor)
             before = user_of(row_of_user(connection, user, hold=True))
             yield connection, before
             after = user_of(row_of_user(connection, before.id))
@@ -321,6 +340,13 @@ class Users:
             )
         )
         return user_of(row_of_user(connection, name))
+
+    def _require_still(self, connection: Connection, actor: Principal) -> None:
+        if actor.via == "command":
+            return
+        row = self.row_of_actor(connection, actor)
+        if Permission.USERS_MANAGE not in ROLES[Role(row.role)]:
+            raise Forbidden("This needs the permission users:manage.", Permission.USERS_MANAGE)
 
     def _require_another_admin(self, connection: Connection, user: User) -> None:
         admins = select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.disabled.is_(False))
