@@ -251,7 +251,7 @@ def test_a_changed_file_takes_effect_without_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["accounts.signing_keys=k1:changeme", "audit.key=secret", "accounts.signing_keys=k1:" + "a" * 31],
+    ["accounts.signing_keys=k1:changeme", "audit.key=hunter2", "accounts.signing_keys=k1:" + "a" * 31],
 )
 def test_production_does_not_start_on_a_weak_secret(tmp_path: Path, override: str) -> None:
     done = subprocess.run(
