@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RIVALS := .venv-rivals
 
-.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-learning bench-portfolio load slow docs clean
+.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-learning bench-portfolio load slow client docs clean
 
 demo: $(STAMP)  ## load a synthetic market, compute factors, backtest, write a report
 	$(BIN)/quantflux demo
@@ -60,6 +60,11 @@ $(RIVALS)/.installed: benchmarks/rivals/constraints.txt
 	test -x $(RIVALS)/bin/pip || $(PYTHON) -m venv $(RIVALS)
 	$(RIVALS)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
+
+client: $(STAMP)  ## the generated part of the Python client, from the application's OpenAPI document
+	$(BIN)/quantflux openapi > .openapi.json
+	$(BIN)/python -m quantflux.client.generate < .openapi.json
+	rm -f .openapi.json
 
 docs: $(STAMP)  ## the documentation as a site, in ./site
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'

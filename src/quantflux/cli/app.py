@@ -21,6 +21,7 @@ from quantflux.cli import (
     doctor,
     factor,
     model,
+    openapi,
     portfolio,
     rules,
     score,
@@ -80,6 +81,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
 app.add_typer(cache.app, name="cache")
 app.add_typer(user.app, name="user")
+app.command("openapi")(openapi.openapi)
 app.command("doctor")(doctor.doctor)
 
 

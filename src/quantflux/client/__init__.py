@@ -1,1 +1,1 @@
-"""A typed client of the HTTP API, for notebooks and programs."""
+"""A typed client of the HTTP API, for notebooks and programs: `quantflux.Client`."""

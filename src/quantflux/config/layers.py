@@ -16,6 +16,9 @@ from quantflux.config.files import TomlFile, UnreadableError, read_toml
 from quantflux.config.problems import LONGEST, Origin, Problem, kind_of, shown
 
 CHOOSES_FILE = "QUANTFLUX_CONFIG"
+_NO_SETTINGS = (CHOOSES_FILE, "QUANTFLUX_URL", "QUANTFLUX_API_KEY")
+"""Variables that are not refused: the last two are read by `quantflux.Client`."""
+
 MAX_PROBLEMS = 100
 """Of one source, that are listed."""
 
@@ -95,7 +98,7 @@ def _from_variables(environ: Mapping[str, str]) -> Iterator[Entry | Problem]:
         origin = Origin("variable", name)
         if name in by_name:
             yield _checked(by_name[name], by_name[name].from_text(environ[name]), origin)
-        elif name != CHOOSES_FILE:
+        elif name not in _NO_SETTINGS:
             yield _unknown_variable(name, origin, list(by_name))
 
 
