@@ -63,7 +63,9 @@ def test_a_given_password_must_be_changed_first(anonymous: TestClient, somebody:
     tokens = log_in(anonymous, *somebody)
 
     assert tokens["must_change_password"] is True
-    assert anonymous.get("/api/v2/jobs", headers=bearer(tokens)).status_code == 403
+    refused = anonymous.get("/api/v2/jobs", headers=bearer(tokens))
+    assert refused.status_code == 403
+    assert "POST /api/v2/account/password" in refused.json()["detail"]
     assert anonymous.get("/api/v2/jobs", headers=bearer(settled(anonymous, somebody))).status_code == 200
 
 

@@ -168,7 +168,23 @@ def note_refusal(scope: Scope, refusal: Forbidden | LimitReached) -> None:
 
 def _check(principal: Principal, permission: Permission) -> None:
     if permission not in principal.permissions:
-        raise Forbidden(f"This needs the permission {permission.value}.", permission.value)
+        raise Forbidden(
+            f"This needs the permission {permission.value}{_way_to(principal, permission)}.", permission.value
+        )
+
+
+def _way_to(principal: Principal, permission: Permission) -> str:
+    """Say what lies between a caller and a right that their role has."""
+    if permission not in ROLES[principal.role]:
+        return ""
+    if principal.via == "api_key":
+        return ", which is not among the scopes of this API key"
+    if principal.via == "token":
+        return (
+            ", which you get once you have changed your password (POST /api/v2/account/password) or set up the second "
+            "factor that administrators need (POST /api/v2/account/totp): see GET /api/v2/account"
+        )
+    return ""
 
 
 def _is_open(platform: Platform, address: str) -> bool:

@@ -27,7 +27,7 @@ JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Of a job.")]
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "No such job, or it is somebody else's."}}
 
 
-@router.get("")
+@router.get("", summary="Your jobs")
 def list_jobs(
     caller: Reader,
     services: Services,
@@ -54,7 +54,7 @@ def list_jobs(
     return Page(items=[shown(job, with_payload=False) for job in found[:limit]], next=following)
 
 
-@router.get("/{job_id}", responses=_UNKNOWN)
+@router.get("/{job_id}", summary="One job", responses=_UNKNOWN)
 def get_job(caller: Reader, services: Services, job_id: JobId) -> JobShown:
     """Show a job: where it stands, how far it has come, what it was given."""
     return shown(services.jobs.get(job_id, owner=_whose(caller)))
@@ -62,6 +62,7 @@ def get_job(caller: Reader, services: Services, job_id: JobId) -> JobShown:
 
 @router.get(
     "/{job_id}/result",
+    summary="What a job gave",
     responses=_UNKNOWN
     | {
         200: {"description": "The JSON document that the work gave.", "content": {"application/json": {}}},
@@ -81,7 +82,7 @@ def get_result(caller: Reader, services: Services, request: Request, job_id: Job
     return Response(found, media_type="application/json", headers=headers)
 
 
-@router.post("/{job_id}/cancel", responses=_UNKNOWN)
+@router.post("/{job_id}/cancel", summary="Stop a job", responses=_UNKNOWN)
 def cancel_job(caller: Stopper, services: Services, request: Request, job_id: JobId) -> JobShown:
     """Stop a job. One that waits is cancelled at once, one that runs soon; one that has ended stays as it is.
 

@@ -159,8 +159,12 @@ def _signed(text: str, value: float) -> Text:
 def _next(findings: Findings) -> Text:
     sample = findings.market.panel.symbols[0]
     if findings.overview.synthetic:
-        here = f"quantflux --set data_dir={findings.overview.folder} data"
-        lines = [f"{here} status", f"{here} query {sample} --start {findings.overview.times[-5]}"]
+        here = f"quantflux --set data_dir={findings.overview.folder}"
+        lines = [
+            f"{here} data status",
+            f"{here} data query {sample} --start {findings.overview.times[-5]}",
+            f"{here} serve",
+        ]
         lines.append("quantflux data import FILE && quantflux demo --data")
     else:
         lines = ["quantflux data status", "quantflux data quality", f"quantflux data query {sample}"]
