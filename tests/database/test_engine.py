@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from quantflux.core.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from quantflux.database import Database
 from quantflux.database.tables.accounts import login_attempts
+from tests.services.mariadb import MariaDBServer
 
 
 @pytest.fixture
@@ -195,3 +196,22 @@ def free_tcp_port() -> int:
     from tests.services.process import free_port
 
     return free_port()
+
+
+@pytest.mark.mysql
+@pytest.mark.slow
+def test_a_server_that_stands_still_is_given_up_before_it_goes_on():
+    with MariaDBServer.temporary() as server:
+        url = f"mysql+pymysql://root@{server.host}:{server.port}/{server.create_database()}"
+        database = Database.open(url, wait_seconds=1)
+        goes_on = threading.Timer(9.0, server.thaw)
+        server.freeze()
+        goes_on.start()
+        try:
+            with pytest.raises(StoreUnavailable), database.reading() as connection:
+                connection.execute(text("SELECT 1"))
+            assert goes_on.is_alive(), "it was waited for until it went on"
+        finally:
+            goes_on.cancel()
+            server.thaw()
+            database.close()

@@ -114,6 +114,18 @@ def test_many_starts_at_once_upgrade_once(kind, tmp_path, request):
     assert present == [revisions().get_current_head()]
 
 
+@pytest.mark.mysql
+@pytest.mark.slow
+def test_a_start_waits_for_another_ones_upgrade_longer_than_for_an_answer(mariadb_url, mariadb_server):
+    other = mariadb_server.connect()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK('quantflux.schema', 1)")
+    ends = threading.Timer(5.0, other.close)  # which gives the lock up
+    ends.start()
+    Database.open(mariadb_url, wait_seconds=1).close()
+    ends.join()
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path):
     url = f"sqlite:///{tmp_path}/own.db"
     database = Database.open(url)

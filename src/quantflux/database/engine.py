@@ -187,8 +187,9 @@ def _server(address: URL, pool_size: int, wait_seconds: float) -> Engine:
         {
             "charset": "utf8mb4",
             "connect_timeout": seconds,
-            "read_timeout": 6 * seconds,
-            "write_timeout": 6 * seconds,
+            # A little longer than a lock is waited for: a server that hangs must not hold every thread for long.
+            "read_timeout": seconds + 2,
+            "write_timeout": seconds + 2,
             "init_command": f"SET innodb_lock_wait_timeout = {seconds}, sql_mode = 'TRADITIONAL'",
         }
         if mysql

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,9 +60,11 @@ def revisions() -> ScriptDirectory:
 def _locked(connection: Connection, wait_seconds: float) -> Iterator[None]:
     # MySQL commits at every change of the schema, so that a transaction keeps nobody out there.
     if connection.dialect.name == "mysql":
-        name = {"name": _LOCK, "seconds": max(wait_seconds, 60)}
-        if connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), name).scalar() != 1:
-            raise StoreUnavailable("Another process is changing the database's schema; retry later.")
+        until = time.monotonic() + max(wait_seconds, 60)
+        # A second at a time: a connection gives up on a server that does not answer for longer.
+        while connection.execute(text("SELECT GET_LOCK(:name, 1)"), {"name": _LOCK}).scalar() != 1:
+            if time.monotonic() > until:
+                raise StoreUnavailable("Another process is changing the database's schema; retry later.")
         try:
             yield
         finally:
