@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from quantflux.api.routing import Router
 from quantflux.core.errors import StoreUnavailable
 from quantflux.core.hosts import network_of
 from quantflux.platform import Platform
-from tests.api.conftest import AsRole, TestClient
+from tests.api.conftest import AsRole, TestClient, settings_in, with_cheap_passwords
 
 REQUEST_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -352,6 +353,8 @@ def test_docs_and_metrics_are_guarded(
     assert as_role("viewer").get("/metrics").status_code == 403
     assert as_role("operator").get("/metrics").status_code == 200
     assert "quantflux_requests_total{" in inside.get("/metrics").text
+    # The world, through a proxy on this machine that the settings do not name.
+    assert inside.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 401
 
 
 def test_docs_load_nothing_from_anywhere(as_role: AsRole) -> None:
@@ -404,3 +407,14 @@ def test_a_large_body_at_a_modest_pace_is_taken() -> None:
     edge = Edge(drips, rules(body_seconds=0.1, slowest_body=50_000, max_body=10_000_000))
 
     assert asyncio.run(call(edge, method="POST", receive=steady))[0] == 200
+
+
+def test_two_credentials_are_counted_like_any_guess(tmp_path: Path) -> None:
+    limits = {"address_per_minute": 3}
+    with Platform.open(settings_in(tmp_path, limits=limits, store={"name": "memory"})) as small:
+        with_cheap_passwords(small)
+        client = TestClient(create_app(small))
+        twice = [("Authorization", "Bearer x"), ("Authorization", "Bearer y")]
+        statuses = [client.get("/api/v2/system/version", headers=twice).status_code for _ in range(5)]
+
+    assert statuses == [401, 401, 401, 429, 429]

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from quantflux.accounts.audit import ACCESS, LIMIT, AuditEvent
+from quantflux.accounts.limits.address import is_clients_own
 from quantflux.accounts.limits.kinds import RouteKind
 from quantflux.accounts.permissions import ROLES, Permission, Role
 from quantflux.accounts.principal import Principal
@@ -130,8 +131,12 @@ async def admit(scope: Scope, need: Need) -> None:
     if need.permission is None:
         _count(platform, exchange, need.kind, "")
         return
-    authorization, key = credentials(scope)
-    if need.of_v1 and authorization is None and key is None and _is_open(platform, exchange.address):
+    try:
+        authorization, key = credentials(scope)
+    except NotAuthenticated:
+        _count(platform, exchange, need.kind, "")
+        raise
+    if need.of_v1 and authorization is None and key is None and _is_open(scope, platform):
         exchange.principal = V1_CALLER
         _count(platform, exchange, need.kind, f"network:{exchange.address}")
         _check(V1_CALLER, need.permission)
@@ -187,9 +192,18 @@ def _way_to(principal: Principal, permission: Permission) -> str:
     return ""
 
 
-def _is_open(platform: Platform, address: str) -> bool:
-    """Whether version 1 is open to an address."""
-    return lies_in(address, _networks(platform.settings.v1.open_to))
+def comes_from(scope: Scope, networks: str) -> bool:
+    """Whether a request comes from one of some networks, written with commas, as far as that can be known."""
+    rules = scope["app"].edge.rules
+    address = exchange_of(scope).address
+    return lies_in(address, _networks(networks)) and is_clients_own(scope, rules.trusted)
+
+
+def _is_open(scope: Scope, platform: Platform) -> bool:
+    """Whether version 1 is open to a request. A page of another site asks from its reader's place: it is not."""
+    if (b"sec-fetch-site", b"cross-site") in scope["headers"]:
+        return False
+    return comes_from(scope, platform.settings.v1.open_to)
 
 
 @lru_cache(maxsize=8)

@@ -14,12 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 from quantflux.accounts.limits.kinds import RouteKind
 from quantflux.accounts.permissions import Permission
-from quantflux.api.access import Need, Services, admit, public
+from quantflux.api.access import Need, Services, admit, comes_from, public
 from quantflux.api.errors import Problem
-from quantflux.api.exchange import exchange_of
 from quantflux.api.routing import Router
 from quantflux.core.errors import QuantfluxError, StoreUnavailable
-from quantflux.core.hosts import lies_in, network_of, split_list
 from quantflux.observability.metrics import exposition
 from quantflux.platform import Platform
 
@@ -83,8 +81,7 @@ async def health(request: Request, services: Services) -> Response:
 @router.get("/metrics", dependencies=[public()], summary="Metrics for Prometheus", include_in_schema=False)
 async def metrics(request: Request, services: Services) -> Response:
     """Show all metrics to the networks that may see them, and to operators."""
-    networks = tuple(network_of(part) for part in split_list(services.settings.server.metrics_networks))
-    if not lies_in(exchange_of(request.scope).address, networks):
+    if not comes_from(request.scope, services.settings.server.metrics_networks):
         await admit(request.scope, _READING)
     shown = await run_in_threadpool(exposition)
     return Response(shown, media_type="text/plain; version=0.0.4; charset=utf-8")

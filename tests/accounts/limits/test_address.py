@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quantflux.accounts.limits.address import client_address
+from quantflux.accounts.limits.address import client_address, is_clients_own
 from quantflux.core.hosts import network_of
 
 PROXIES = (network_of("10.0.0.0/8"), network_of("2001:db8:ffff::/48"))
@@ -62,3 +62,24 @@ def test_headers_that_proxies_pass_on_unread_are_not_read_here():
 def test_an_unnamed_peer_has_no_address():
     assert client_address(scope(None, "203.0.113.9"), ()) == ""
     assert client_address(scope("testclient"), ()) == ""
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "certain"),
+    [
+        ("203.0.113.9", [], True),
+        ("203.0.113.9", [(b"x-forwarded-for", b"198.51.100.1")], False),  # a proxy that nobody named
+        ("203.0.113.9", [(b"via", b"1.1 squid")], False),
+        ("10.0.0.5", [(b"x-forwarded-for", b"203.0.113.9")], True),
+        ("10.0.0.5", [(b"x-forwarded-for", b"203.0.113.9, 10.0.0.6")], True),
+        ("10.0.0.5", [(b"x-forwarded-for", b"unknown")], False),
+        ("10.0.0.5", [(b"x-forwarded-for", b"203.0.113.9, unknown")], False),
+        ("10.0.0.5", [(b"x-forwarded-for", b"unknown, 203.0.113.9")], True),
+        ("10.0.0.5", [(b"forwarded", b"for=203.0.113.9")], False),  # it forwards, and does not say whom
+        ("10.0.0.5", [], True),  # the proxy's own machine, calling by itself
+    ],
+)
+def test_whether_the_address_is_the_clients(
+    peer: str, headers: list[tuple[bytes, bytes]], certain: bool
+) -> None:
+    assert is_clients_own({"client": (peer, 1), "headers": headers}, (network_of("10.0.0.0/8"),)) is certain

@@ -91,6 +91,26 @@ def test_a_network_is_let_in_with_the_rights_of_researchers(tmp_path: Path) -> N
         assert spoofed.status_code == 401
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_who_comes_through_a_proxy_that_nobody_named_is_not_from_its_network(
+    tmp_path: Path, header: str
+) -> None:
+    # The proxy stands inside, and the whole world behind it.
+    with opened(tmp_path, open_to="10.0.0.0/8") as platform:
+        client = TestClient(create_app(platform), client=INSIDE)
+
+        assert client.get("/api/industries", headers={header: "192.0.2.9"}).status_code == 401
+        assert client.get("/api/industries").status_code == 200
+
+
+def test_a_page_of_another_site_does_not_borrow_its_readers_network(tmp_path: Path) -> None:
+    with opened(tmp_path, open_to="10.0.0.0/8") as platform:
+        client = TestClient(create_app(platform), client=INSIDE)
+
+        assert client.get("/api/industries", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 401
+        assert client.get("/api/industries", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
 def test_they_can_be_switched_off(tmp_path: Path) -> None:
     with opened(tmp_path, enabled=False) as platform:
         client = TestClient(create_app(platform))

@@ -11,6 +11,7 @@ from typing import Any
 from quantflux.core.hosts import Network, lies_in
 
 _MOST_HOPS = 20
+_FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"})
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d{1,5})?|(?P<v4>\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}")
 
 
@@ -53,6 +54,30 @@ def client_address(scope: Mapping[str, Any], trusted: tuple[Network, ...]) -> st
         if not _is_trusted(address, trusted):
             return peer
     return peer
+
+
+def is_clients_own(scope: Mapping[str, Any], trusted: tuple[Network, ...]) -> bool:
+    """Whether `client_address` is the client's, and not that of a proxy which does not say whom it asks for.
+
+    To be asked before an address opens a door: a proxy that the settings do not name lends its own to everybody.
+
+    Examples
+    --------
+    >>> is_clients_own({"client": ("10.0.0.5", 4711), "headers": [(b"x-forwarded-for", b"203.0.113.9")]}, ())
+    False
+    """
+    if not any(name in _FORWARDED for name, _ in scope["headers"]):
+        return True
+    client = scope.get("client")
+    peer = "" if client is None else _address_of(client[0])
+    hops = _hops(scope["headers"])
+    if not trusted or not hops or (peer and not _is_trusted(peer, trusted)):
+        return False
+    for hop in reversed(hops):
+        address = _address_of(hop)
+        if not address or not _is_trusted(address, trusted):
+            return bool(address)
+    return True
 
 
 def _hops(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
