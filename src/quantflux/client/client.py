@@ -119,7 +119,7 @@ class Client(Operations):
 
     def bars(
         self,
-        symbols: Names | None = None,
+        symbols: Names,
         *,
         start: When | None = None,
         end: When | None = None,
@@ -133,8 +133,8 @@ class Client(Operations):
 
         Parameters
         ----------
-        symbols : str or sequence of str, optional
-            One or several; all if left out.
+        symbols : str or sequence of str
+            One or several, as many as one likes; the bars of all are at `market_data.export_bars`.
         start, end : str, date or datetime, optional
             Inclusive.
         frequency : str
@@ -290,14 +290,12 @@ class Client(Operations):
     def __repr__(self) -> str:
         return f"<quantflux.Client {self.url}, {self._http.credentials!r}>"
 
-    def _in_groups(self, path: str, query: Mapping[str, Any], symbols: Sequence[str] | None) -> pl.DataFrame:
-        """Return rows of as many symbols as somebody likes, who are asked for in groups, sorted as the server does."""
-        if symbols is None or len(symbols) <= _MOST_SYMBOLS:
-            return self._http.table(Call("GET", path, query={**query, "symbols": symbols}))
+    def _in_groups(self, path: str, query: Mapping[str, Any], symbols: Sequence[str]) -> pl.DataFrame:
+        """Return rows of symbols, asked for in groups of as many as one request takes, sorted as the server does."""
         ordered = sorted(dict.fromkeys(symbols))
-        groups = [ordered[i : i + _MOST_SYMBOLS] for i in range(0, len(ordered), _MOST_SYMBOLS)]
+        groups = [ordered[i : i + _MOST_SYMBOLS] for i in range(0, len(ordered), _MOST_SYMBOLS)] or [[]]
         frames = [self._http.table(Call("GET", path, query={**query, "symbols": group})) for group in groups]
-        return pl.concat(frames, rechunk=True)
+        return frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=True)
 
     def _check_version(self) -> None:
         credentials = self._http.credentials

@@ -165,10 +165,10 @@ def seconds(text: str | None) -> float | None:
 
 
 def _made(kind: type[errors.QuantfluxError], message: str, facts: Mapping[str, Any]) -> errors.QuantfluxError:
-    # Not through its constructor, which writes the message from facts that only the server has.
-    made = kind.__new__(kind, message)
-    if isinstance(made, ImportError):
-        ImportError.__init__(made, message)
+    # Not through its own constructor, which writes the message from facts that only the server has.
+    builtin: Any = next((each for each in (OSError, ImportError) if issubclass(kind, each)), Exception)
+    made: errors.QuantfluxError = builtin.__new__(kind, message)
+    builtin.__init__(made, message)
     for ancestor in kind.__mro__:
         for name, otherwise in _FACTS.get(ancestor, {}).items():
             value = facts.get(name, otherwise)

@@ -999,7 +999,7 @@ class JobsOperations:
         limit: int = 50,
         after: int = 0,
     ) -> Pages[JobShown]:
-        """List Jobs.
+        """Your jobs.
 
         List jobs, newest first, without what they were given.
 
@@ -1033,7 +1033,7 @@ class JobsOperations:
         self,
         job_id: str,
     ) -> JobShown:
-        """Get Job.
+        """One job.
 
         Show a job: where it stands, how far it has come, what it was given.
 
@@ -1055,7 +1055,7 @@ class JobsOperations:
         self,
         job_id: str,
     ) -> JobShown:
-        """Cancel Job.
+        """Stop a job.
 
         Stop a job. One that waits is cancelled at once, one that runs soon; one that has ended
         stays as it is.
@@ -1079,7 +1079,7 @@ class JobsOperations:
         self,
         job_id: str,
     ) -> Document:
-        """Get Result.
+        """What a job gave.
 
         Return what a job gave. It never changes.
 

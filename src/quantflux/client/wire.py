@@ -75,7 +75,11 @@ class Wire:
         ------
         Lost
             If no whole answer came back.
+        InvalidRequest
+            If it was closed.
         """
+        if self._http.is_closed:
+            raise InvalidRequest("this client was closed; make a new one")
         try:
             found = self._http.request(method, self.url + target, headers=dict(headers), content=content)
         except httpx.RequestError as exc:
