@@ -14,7 +14,8 @@ from polars.testing import assert_frame_equal
 import quantflux
 from quantflux.accounts.permissions import Role
 from quantflux.accounts.principal import LOCAL
-from quantflux.client.wire import ServerUnreachable
+from quantflux.client.calls import Call
+from quantflux.client.failures import ServerUnreachable
 from quantflux.core.errors import (
     Cancelled,
     ExpressionError,
@@ -213,6 +214,8 @@ def test_reading_again_costs_a_304(client_of: ClientOf, monkeypatch: pytest.Monk
 
 def test_a_name_in_a_path_stays_one_part(shared: quantflux.Client) -> None:
     for name in ("../../system/version", "..", "a/b", "a?x=1", "a#b", "茅台"):
+        target = Call("GET", "/models/{model}", {"model": name}).target
+        assert target.count("/") == 2 and not set("?#") & set(target) and not target.endswith("..")
         with pytest.raises((NotFound, InvalidRequest)):
             shared.models.read(name)
 

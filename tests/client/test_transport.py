@@ -11,8 +11,8 @@ import pytest
 
 import quantflux
 from quantflux.client.calls import Call
+from quantflux.client.failures import ServerUnreachable
 from quantflux.client.retries import Retries
-from quantflux.client.wire import ServerUnreachable
 from quantflux.core.errors import Busy, InvalidRequest, LimitReached, NotAuthenticated
 from quantflux.platform import Platform
 from tests.api.conftest import PASSWORD

@@ -59,9 +59,3 @@ class AnswerCache:
             while self._size > self._most:
                 _, gone = self._kept.popitem(last=False)
                 self._size -= len(gone.body)
-
-    def clear(self) -> None:
-        """Forget everything, as when somebody else logs in."""
-        with self._lock:
-            self._kept.clear()
-            self._size = 0

@@ -179,6 +179,7 @@ class _Line:
         self._last = ""
 
     def show(self, text: str) -> None:
+        text = "".join(each if each.isprintable() else " " for each in text)
         if self._shown and text != self._last:
             self._to.write("\r" + text[:100].ljust(len(self._last[:100])))
             self._to.flush()
