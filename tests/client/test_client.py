@@ -157,8 +157,8 @@ def test_a_backtest_runs_from_a_file(shared: quantflux.Client, tmp_path: Path) -
 
     result = shared.backtest(file).result(timeout=120)
 
-    assert result
-    assert len(list(shared.backtests.list())) == 1
+    assert result["id"] in {each["id"] for each in shared.backtests.list()}
+    assert shared.backtests.read_study(result["id"]) == result["study"]
 
 
 def test_training_a_bad_model_is_refused_at_once(shared: quantflux.Client) -> None:
