@@ -12,18 +12,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
-from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from quantflux.accounts.permissions import Permission
 from quantflux.api.answers import Form
+from quantflux.api.parameters import Handler, ParametersAtOnce
 from quantflux.api.routing import Route, Router
 from quantflux.cache.policies import OwnedKey
 from quantflux.platform import Platform
@@ -114,10 +113,13 @@ async def answer(
         kept = _kept(request, platform, question, version)
         if kept is not None:
             return kept
-        steadily = _at_once if at_hand() else _steady
-        work = partial(steadily, platform, question.datasets, version, compute)
+        work = partial(_steady, platform, question.datasets, version, compute)
         try:
-            value = await platform.cache.get_or_compute(question.kind, question.key, version, work)
+            if at_hand():
+                value = work()
+                platform.cache.keep(question.kind, question.key, version, value)
+            else:
+                value = await platform.cache.get_or_compute(question.kind, question.key, version, work)
         except MovedOnError:
             continue
         _count(platform, question)
@@ -143,10 +145,10 @@ def _count(platform: Platform, question: Question) -> None:
         platform.cache.count_reads((question.stock,))
 
 
-class _RemembersQuestions(APIRoute):
+class _RemembersQuestions(ParametersAtOnce):
     """Answers what its address has asked before, if memory has it, before parameters are read."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """Return what answers a request that was let in."""
         run = super().get_route_handler()
         questions: dict[tuple[str, bytes, str | None], Question] = {}
@@ -233,10 +235,3 @@ def _steady(
     if _version(platform, datasets) != version:
         raise MovedOnError
     return found.value
-
-
-async def _at_once(
-    platform: Platform, datasets: tuple[str, ...], version: str, compute: Callable[[], Found]
-) -> bytes:
-    """Compute in the event loop."""
-    return _steady(platform, datasets, version, compute)

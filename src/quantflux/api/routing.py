@@ -16,6 +16,7 @@ from quantflux.api.bodies import StrictRequest
 from quantflux.api.errors import Problem
 from quantflux.api.exchange import exchange_of
 from quantflux.api.idempotency import once, repeatable
+from quantflux.api.parameters import QUERY, ParametersAtOnce
 from quantflux.core.errors import Forbidden, LimitReached
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -33,7 +34,7 @@ _OF_BODIES: dict[int | str, str] = {
 _OF_REPEATS: dict[int | str, str] = {409: "The request with this Idempotency-Key is being worked on."}
 
 
-class Route(APIRoute):
+class Route(ParametersAtOnce):
     """A route that lets a request in before it reads its parameters or body.
 
     The order is: who asks and whether they may, how often, which query parameters, which content type, and only then
@@ -76,7 +77,7 @@ class Route(APIRoute):
             try:
                 await admit(scope, need)
                 if scope["query_string"]:
-                    _check_query(scope["query_string"], known)
+                    scope[QUERY] = _checked_query(scope["query_string"], known)
                 if expected:
                     _check_content_type(scope, expected)
                     if expected != "application/json":
@@ -113,25 +114,27 @@ def _query_names(dependant: Dependant) -> frozenset[str]:
     return frozenset(names.union(*(_query_names(part) for part in dependant.dependencies)))
 
 
-def _check_query(raw: bytes, known: frozenset[str]) -> None:
+def _checked_query(raw: bytes, known: frozenset[str]) -> dict[str, str]:
+    """Return the values of a query by name."""
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
         raise Problem(
             400, "invalid_query", "The query is not valid: percent-encoded UTF-8, at most 100 parts."
         ) from None
-    seen: set[str] = set()
+    values: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:
             valid = ", ".join(sorted(known)) or "none"
             raise Problem(
                 422, "unknown_parameter", f"No query parameter is called {name[:64]!r}; known: {valid}."
             )
-        if name in seen:
+        if name in values:
             raise Problem(422, "repeated_parameter", f"The query parameter {name!r} stands more than once.")
         if "\0" in value:
             raise Problem(422, "invalid_request", f"The query parameter {name!r} holds the character NUL.")
-        seen.add(name)
+        values[name] = value
+    return values
 
 
 def _expected_type(route: APIRoute) -> str:

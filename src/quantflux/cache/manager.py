@@ -141,6 +141,15 @@ class CacheManager:
         flight = self._flights.join(name, compute, ahead=False)
         return await asyncio.shield(asyncio.wrap_future(flight))
 
+    def keep(self, kind: str, key: str, version: str, value: bytes) -> None:
+        """Keep a value that is new at this moment in this process's memory alone.
+
+        For what is computed sooner than the shared tier answers; raises what `get_or_compute` does of kind and key.
+        """
+        self._check(kind, key)
+        self._tallies.lookups[kind][MISS].add()
+        self._flights.keep((kind, key, version), value)
+
     async def cache_realtime_data(self, symbol: str, data: pa.Table | pa.RecordBatch | bytes) -> None:
         """Keep the newest data of a stock in place of what was kept before, for all processes.
 
