@@ -21,7 +21,7 @@ from quantflux.core.errors import QuantfluxError
 from quantflux.platform import Platform
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("docs/api.md",)
+PAGES = ("docs/api.md", "docs/security.md")
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[^>]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
