@@ -97,7 +97,8 @@ def test_arrow_read_by_pyarrow_is_the_table_with_its_types_and_facts() -> None:
     read = pa.ipc.open_stream(encode(Form.ARROW, bars(), {"version": 3})).read_all()
 
     assert json.loads(read.schema.metadata[b"quantflux"]) == {"version": 3}
-    assert read.equals(bars().to_arrow())
+    stored = bars().to_arrow()
+    assert read.equals(stored.cast(pa.schema([field.with_nullable(True) for field in stored.schema])))
 
 
 def test_instants_carry_the_offset_of_shanghai() -> None:
@@ -254,3 +255,25 @@ def test_form_is_chosen_by_parameter_then_by_accept(
 def test_unknown_form_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidRequest, match="columns, rows, csv, arrow"):
         form_of("xml")
+
+
+def test_arrow_pages_of_one_request_have_one_schema_whatever_is_null() -> None:
+    whole = Bars(
+        DAILY,
+        ("000001.SZ",),
+        None,
+        DAYS.astype(np.int32),
+        {"close": np.array([1.0, 2.0, 3.0])},
+        Provenance(DAILY.name, 3, "panel"),
+    )
+    schemas = [pa.ipc.open_stream(encode(Form.ARROW, rows)).schema for rows in (whole, bars().part(0, 3))]
+
+    assert schemas[0].field("close") == schemas[1].field("close") == pa.field("close", pa.float64())
+    assert all(field.nullable for field in schemas[0])
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "＝1+1", "＋1", "－1", "＠A1"])
+def test_texts_that_a_spreadsheet_would_compute_are_disarmed(text: str) -> None:
+    body = encode(Form.CSV, pa.table({"name": [text, "plain"]})).decode()
+
+    assert pd.read_csv(io.StringIO(body))["name"].tolist() == [f"'{text}", "plain"]

@@ -105,3 +105,18 @@ def test_a_cursor_behind_the_last_symbol_gives_no_rows() -> None:
 def test_a_cursor_that_no_page_gave_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="after must be"):
         Cursor.parse(text)
+
+
+def test_a_page_holds_symbols_with_and_without_adjusted_prices() -> None:
+    closes = {"000001.SZ": [1.0, 2.0], "000002.SZ": [np.nan, np.nan]}
+
+    def read(symbols: tuple[str, ...]) -> Bars:
+        values = np.array([value for symbol in symbols for value in closes[symbol]])
+        codes = None if len(symbols) == 1 else np.repeat(np.arange(len(symbols)), 2)
+        stamps = np.tile(np.arange(2, dtype=np.int32), len(symbols))
+        return Bars(DAILY, symbols, codes, stamps, {"close": values}, Provenance("d", 1, "panel"))
+
+    cut = page(read, tuple(closes), 2, 3)
+
+    assert [value for _, value in given_rows(cut)] == [1.0, 2.0, None]
+    assert cut.next == Cursor("000002.SZ", 1)

@@ -31,7 +31,7 @@ Facts = Mapping[str, Any]
 
 _MINUTE = 60_000_000  # microseconds
 _DAY = 1440  # minutes
-_SPREADSHEET_FORMULA = r"^[=+\-@\t\r]"
+_SPREADSHEET_FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"  # the last four: full width
 
 
 class Form(StrEnum):
@@ -170,6 +170,9 @@ def stream(
 ) -> Iterator[bytes]:
     """Yield CSV or an Arrow stream, a piece for each batch, so that memory is bounded by the batch.
 
+    In Arrow every field may be null, whatever the rows at hand have: pages of one request have one schema. Adjusted
+    prices are null where the factor is not stored.
+
     Raises
     ------
     InvalidRequest
@@ -178,18 +181,19 @@ def stream(
     if form.is_json:
         raise InvalidRequest(f"answers of this size come as format=csv or format=arrow, not {form}")
     sink = _Sink()
+    schema = pa.schema([field.with_nullable(True) for field in schema])
     if form is Form.CSV:
-        schema = pa.schema(
+        written = pa.schema(
             [(f.name, pa.string() if pa.types.is_timestamp(f.type) else f.type) for f in schema]
         )
         options = csv.WriteOptions(quoting_style="needed", quoting_header="none")
-        writer = csv.CSVWriter(sink, schema, write_options=options)
+        writer = csv.CSVWriter(sink, written, write_options=options)
     else:
         written = schema if not facts else schema.with_metadata({"quantflux": json_of(dict(facts))})
         writer = pa.ipc.new_stream(sink, written)
     with writer:
         for batch in batches:
-            table = _without_nan(pa.Table.from_batches([batch]))
+            table = _without_nan(pa.Table.from_batches([batch]).cast(schema))
             writer.write_table(_for_spreadsheets(table) if form is Form.CSV else table)
             yield sink.taken()
     yield sink.taken()
@@ -222,7 +226,7 @@ def _without_nan(table: pa.Table) -> pa.Table:
         finite = pc.is_finite(table.column(i))
         if not pc.all(finite).as_py():
             nulled = pc.if_else(finite, table.column(i), pa.scalar(None, field.type))
-            table = table.set_column(i, field.with_nullable(True), nulled)
+            table = table.set_column(i, field, nulled)
     return table
 
 

@@ -154,4 +154,7 @@ def _table(rows: Bars | pa.Table) -> pa.Table:
 
 
 def _joined(parts: list[Bars | pa.Table]) -> Bars | pa.Table:
-    return parts[0] if len(parts) == 1 else pa.concat_tables([_table(part) for part in parts])
+    if len(parts) == 1:
+        return parts[0]
+    # What may be null is for each part to say: prices are where one symbol's factor is not stored.
+    return pa.concat_tables([_table(part) for part in parts], promote_options="default")

@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from quantflux.api.answers import Form
-from quantflux.api.v2.exports import Export, _open_schema, _stored
+from quantflux.api.v2.exports import Export, _stored
 from quantflux.data.contract import Query
 from quantflux.data.schema import DAILY, Dataset
 from quantflux.platform import Platform
@@ -132,7 +132,7 @@ def test_memory_stays_flat_however_much_is_exported(tmp_path: Path, form: Form) 
         for year in (2021, 2022, 2023):
             platform.data.write(DAILY, daily_bars(symbols, date(year, 1, 4), 245))
         query = Query(DAILY)
-        export = Export(DAILY.name, _open_schema(query.schema), _stored(platform, query))
+        export = Export(DAILY.name, query.schema, _stored(platform, query))
         pieces = export.pieces(form)
         for _ in range(20):
             next(pieces)

@@ -91,7 +91,7 @@ async def export_bars(
         batches = _stored(services, query)
     else:
         batches = _made(services, wanted)
-    schema = _open_schema(wanted.dataset.schema_of(wanted.fields))
+    schema = wanted.dataset.schema_of(wanted.fields)
     return await _streamed(request, services, caller, Export(wanted.dataset.name, schema, batches), form)
 
 
@@ -121,7 +121,7 @@ async def export_dataset(
         parse_when(instant(end), "end"),
         None if chosen is None else tuple(chosen),
     )
-    export = Export(name, _open_schema(query.schema), _stored(services, query))
+    export = Export(name, query.schema, _stored(services, query))
     return await _streamed(request, services, caller, export, form)
 
 
@@ -154,7 +154,7 @@ class Export:
     def _counted(self) -> Iterator[pa.RecordBatch]:
         for batch in self.batches:
             self.rows += batch.num_rows
-            yield batch.cast(self.schema)
+            yield batch
 
 
 async def _streamed(
@@ -214,8 +214,3 @@ def _made(services: Platform, wanted: Wanted) -> Iterator[pa.RecordBatch]:
     read = reader(services.data, wanted, None)
     for table in tables(read, among, rows_each(services, wanted), _PIECE_ROWS):
         yield from table.to_batches()
-
-
-def _open_schema(schema: pa.Schema) -> pa.Schema:
-    """Return a schema in which every value may be null: adjusted prices are where the factor is not stored."""
-    return pa.schema([field.with_nullable(True) for field in schema])
