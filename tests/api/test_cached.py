@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from fastapi import Request, Response
 from quantflux.api.answers import Form
 from quantflux.api.cached import Found, Question, answer
 from quantflux.config import Settings
-from quantflux.core.errors import NotFound
+from quantflux.core.errors import LimitReached, NotFound
 from quantflux.data.schema import DAILY
 from quantflux.platform import Platform
 from tests.data.market_tables import daily_bars
@@ -50,10 +51,20 @@ class Origin:
 
 
 def ask(
-    platform: Platform, origin: Origin, tag: str | None = None, question: Question = QUESTION
+    platform: Platform,
+    origin: Callable[[], Found],
+    tag: str | None = None,
+    question: Question = QUESTION,
+    method: str = "GET",
 ) -> Response:
     headers = [] if tag is None else [(b"if-none-match", tag.encode())]
-    scope = {"type": "http", "method": "GET", "headers": headers, "path": "/bars", "query_string": b"limit=1"}
+    scope = {
+        "type": "http",
+        "method": method,
+        "headers": headers,
+        "path": "/bars",
+        "query_string": b"limit=1",
+    }
     scope |= {"server": ("host", 80), "scheme": "http"}
     return asyncio.run(answer(Request(scope), platform, question, origin))
 
@@ -71,7 +82,7 @@ def test_the_second_answer_comes_from_memory(platform: Platform) -> None:
     )
 
 
-@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}'])
 def test_who_has_it_gets_304_and_nothing_is_read(platform: Platform, form: str) -> None:
     tag = ask(platform, Origin(platform)).headers["etag"]
     asyncio.run(platform.cache.clear())
@@ -129,6 +140,60 @@ def test_an_error_is_not_kept(platform: Platform) -> None:
         raise NotFound("nothing")
 
     with pytest.raises(NotFound):
-        ask(platform, fails)  # type: ignore[arg-type]
+        ask(platform, fails)
 
     assert ask(platform, Origin(platform)).body == b"version 1"
+
+
+def test_any_tag_will_do_only_if_there_is_an_answer(platform: Platform) -> None:
+    def fails() -> Found:
+        raise NotFound("nothing")
+
+    with pytest.raises(NotFound):
+        ask(platform, fails, "*")
+
+    first, second = (ask(platform, Origin(platform), "*") for _ in range(2))
+    assert first.status_code == second.status_code == 304
+    assert first.body == b"" and first.headers["etag"] == second.headers["etag"]
+
+
+def test_only_reads_are_answered_with_304(platform: Platform) -> None:
+    tag = ask(platform, Origin(platform)).headers["etag"]
+
+    assert ask(platform, Origin(platform), tag, method="HEAD").status_code == 304
+    assert ask(platform, Origin(platform), tag, method="POST").body == b"version 1"
+    assert ask(platform, Origin(platform), "*", method="POST").body == b"version 1"
+
+
+def test_another_release_answers_anew(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    tag = ask(platform, Origin(platform)).headers["etag"]
+    monkeypatch.setattr("quantflux.__version__", "99.0.0")
+    origin = Origin(platform)
+
+    assert ask(platform, origin, tag).status_code == 200 and origin.calls == 1
+
+
+def test_nobody_is_refused_for_the_budget_of_another(platform: Platform) -> None:
+    begun, asked = threading.Event(), threading.Event()
+
+    def too_much() -> Found:
+        begun.set()
+        asked.wait(5)
+        raise LimitReached("no more this hour", 60)
+
+    async def both() -> tuple[object, Response]:
+        scope = {"type": "http", "method": "GET", "headers": [], "path": "/bars", "query_string": b""}
+        scope |= {"server": ("host", 80), "scheme": "http"}
+        poor = asyncio.create_task(answer(Request(dict(scope)), platform, QUESTION, too_much))
+        await asyncio.to_thread(begun.wait, 5)
+        rich = asyncio.create_task(answer(Request(dict(scope)), platform, QUESTION, Origin(platform)))
+        await asyncio.sleep(0.05)
+        asked.set()
+        refused, response = await asyncio.gather(poor, rich, return_exceptions=True)
+        assert isinstance(response, Response), response
+        return refused, response
+
+    refused, response = asyncio.run(both())
+
+    assert isinstance(refused, LimitReached)
+    assert response.body == b"version 1"

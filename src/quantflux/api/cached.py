@@ -7,24 +7,26 @@
 4. A route of `KeptRouter` remembers which question an address meant, as its parameters mean the same every time. Who
    asks for the same address again is answered without them being read. Whether one may ask is looked at before.
 5. If the data moved on while a body was computed, it may hold rows newer than its tag says. Such a body is thrown
-   away and computed again under the new version (`_steady`), so that a tag always stands for the same bytes.
+   away and computed again under the new version (`_Work`), so that a tag always stands for the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import blake2b
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
+import quantflux
 from quantflux.accounts.permissions import Permission
 from quantflux.api.answers import Form
 from quantflux.api.parameters import Handler, ParametersAtOnce
 from quantflux.api.routing import Route, Router
 from quantflux.cache.policies import OwnedKey
+from quantflux.core.errors import LimitReached
 from quantflux.platform import Platform
 
 _ATTEMPTS = 3
@@ -113,7 +115,7 @@ async def answer(
         kept = _kept(request, platform, question, version)
         if kept is not None:
             return kept
-        work = partial(_steady, platform, question.datasets, version, compute)
+        work = _Work(platform, question.datasets, version, compute)
         try:
             if at_hand():
                 value = work()
@@ -122,6 +124,10 @@ async def answer(
                 value = await platform.cache.get_or_compute(question.kind, question.key, version, work)
         except MovedOnError:
             continue
+        except LimitReached:
+            if work.began:
+                raise
+            continue  # it is the budget of somebody else who asked the same
         _count(platform, question)
         return _response(request, question, value, _headers(_tag(question.key, version)))
     found = await run_in_threadpool(compute)  # the data never stand still: answered, but not kept anywhere
@@ -131,7 +137,7 @@ async def answer(
 def _kept(request: Request, platform: Platform, question: Question, version: str) -> Response | None:
     """Return the answer if the caller or the memory of this process has it; never waits."""
     tag = _tag(question.key, version)
-    if _holds(request, tag):
+    if tag in _held(request):
         return Response(status_code=304, headers=_headers(tag))
     value = platform.cache.peek(question.kind, question.key, version)
     if value is None:
@@ -143,6 +149,31 @@ def _kept(request: Request, platform: Platform, question: Question, version: str
 def _count(platform: Platform, question: Question) -> None:
     if question.stock:
         platform.cache.count_reads((question.stock,))
+
+
+class _Work:
+    """A computation that one caller brings; whoever asks first has theirs done for all.
+
+    Attributes
+    ----------
+    began : bool
+        Whether it was this one.
+    """
+
+    def __init__(
+        self, platform: Platform, datasets: tuple[str, ...], version: str, compute: Callable[[], Found]
+    ) -> None:
+        self._platform, self._datasets, self._version = platform, datasets, version
+        self._compute = compute
+        self.began = False
+
+    def __call__(self) -> bytes:
+        """Compute, and return the value to keep if the data stood still meanwhile."""
+        self.began = True
+        found = self._compute()
+        if _version(self._platform, self._datasets) != self._version:
+            raise MovedOnError
+        return found.value
 
 
 class _RemembersQuestions(ParametersAtOnce):
@@ -186,6 +217,8 @@ class KeptRouter(Router):
 
 
 def _response(request: Request, question: Question, value: bytes, headers: dict[str, str]) -> Response:
+    if "ETag" in headers and "*" in _held(request):
+        return Response(status_code=304, headers=headers)
     following, _, body = value.partition(b"\n")
     if following:
         target = request.url.include_query_params(**{question.following: following.decode()})
@@ -203,12 +236,12 @@ def _headers(tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
 
 
-def _holds(request: Request, tag: str) -> bool:
-    """Whether the caller has said that it has the answer already."""
+def _held(request: Request) -> list[str]:
+    """Return the tags of what the caller says to have; a `*` is any answer that there is."""
     given = request.headers.get("if-none-match")
-    if given is None:
-        return False
-    return any(part.strip().removeprefix("W/") in (tag, "*") for part in given.split(","))
+    if given is None or request.method not in ("GET", "HEAD"):
+        return []
+    return [part.strip().removeprefix("W/") for part in given.split(",")]
 
 
 def _known_version(platform: Platform, datasets: tuple[str, ...]) -> str | None:
@@ -224,14 +257,5 @@ def _version(platform: Platform, datasets: tuple[str, ...]) -> str:
 
 
 def _text(states: list[tuple[str, int]]) -> str:
-    return ",".join(f"{identity}:{version}" for identity, version in states)
-
-
-def _steady(
-    platform: Platform, datasets: tuple[str, ...], version: str, compute: Callable[[], Found]
-) -> bytes:
-    """Compute, and return the value to keep if the data stood still meanwhile."""
-    found = compute()
-    if _version(platform, datasets) != version:
-        raise MovedOnError
-    return found.value
+    # Another release may write the same data otherwise, and the shared tier and callers outlive this one.
+    return ",".join([quantflux.__version__, *(f"{identity}:{version}" for identity, version in states)])

@@ -56,7 +56,10 @@ class AggregationBody(Body):
 
     dataset: str = Field(DAILY.name, max_length=64)
     symbols: list[Annotated[str, Field(max_length=40)]] | None = Field(
-        None, max_length=MAX_SYMBOLS, description=f"At most {MAX_SYMBOLS}; all if left out."
+        None,
+        min_length=1,
+        max_length=MAX_SYMBOLS,
+        description=f"At most {MAX_SYMBOLS}; all if left out.",
     )
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
