@@ -541,3 +541,27 @@ def test_what_was_kept_in_memory_is_forgotten_when_closed() -> None:
 
     assert registry.user_factors() == ()
     registry.close()
+
+
+def test_numbers_name_the_newest_version_of_those_that_users_defined(tmp_path, clock):
+    registry = FactorRegistry(tmp_path / "definitions.db", clock)
+    assert registry.numbers(["mine"]) == {}
+    registry.define("mine", "close / open")
+    registry.define("mine", "open / close")
+    registry.define("other", "close - open")
+    many = [f"no_{number}" for number in range(1200)]
+
+    assert registry.numbers(["mine", "ROC5", *many]) == {"mine": 2}
+    registry.retire("mine")
+    assert registry.numbers(["mine", "other"]) == {"mine": 3, "other": 1}
+
+
+def test_a_definition_reads_no_more_of_the_others_when_there_are_many(tmp_path, clock, monkeypatch):
+    registry = FactorRegistry(tmp_path / "definitions.db", clock)
+    registry.define("base", "close / open")
+    monkeypatch.setattr(FactorRegistry, "user_factors", lambda self: pytest.fail("read all of them"))
+
+    made = registry.define("next_one", "base - 1")
+
+    assert made.expression == "close / open - 1"
+    assert registry.get("user.next_one") == made

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS factor_versions (
     PRIMARY KEY (id, version)
 )
 """
+
+_AT_ONCE = 500
+"""Names in one question: SQLite takes no more than 999 parameters in its older versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,24 @@ class Versions:
     def of(self, name: str) -> list[Version]:
         """Return all versions of a factor, the oldest first."""
         return self._select("WHERE id = ? ORDER BY version", name)
+
+    def last(self, name: str) -> Version | None:
+        """Return the newest version of a factor, if there is one."""
+        found = self._select("WHERE id = ? ORDER BY version DESC LIMIT 1", name)
+        return found[0] if found else None
+
+    def numbers(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the newest version's number of those of some names that are factors."""
+        found: dict[str, int] = {}
+        for first in range(0, len(names) if self._connection is not None else 0, _AT_ONCE):
+            part = names[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            rows = self._connection.execute(  # type: ignore[union-attr]  # there is one, or no round
+                f"SELECT id, MAX(version) FROM factor_versions WHERE id IN ({marks}) GROUP BY id",  # noqa: S608
+                part,
+            )
+            found |= dict(rows)
+        return found
 
     def all(self) -> list[Version]:
         """Return all versions of all factors, sorted."""

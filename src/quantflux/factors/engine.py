@@ -274,6 +274,10 @@ class FactorEngine:
         """
         return self._keeper.values(expressions, max_memory=self._max_memory, hooks=hooks)
 
+    def current_values(self, expressions: Mapping[str, Node]) -> StoredValues | None:
+        """Return what `stored_values` would if nothing has to be computed for it, else None."""
+        return self._keeper.current(expressions)
+
     def left_out(self, factors: Sequence[str]) -> dict[str, str]:
         """Return which factors of the libraries named read datasets that hold no rows here, and what they lack.
 

@@ -80,10 +80,10 @@ class FactorRegistry:
         library, _, short = name.rpartition(".")
         if version is not None and library in ("", USER_LIBRARY) and (known := self.versions(short)):
             return _numbered(short, version, known)
-        candidates = [self.library(library)] if library else [self.library(each) for each in self.libraries()]
-        found = [f for factors in candidates for f in factors if f.id == short]
+        places = (library,) if library else self.libraries()
+        found = self._found(short, places)
         if not found:
-            known_ids = {f.id for factors in candidates for f in factors}
+            known_ids = {f.id for place in places for f in self.library(place)}
             similar = get_close_matches(short, sorted(known_ids), n=4, cutoff=0.5)
             hint = f"; similar: {', '.join(similar)}" if similar else ""
             raise NotFound(f"no factor is called {name!r:.80}{hint}")
@@ -170,12 +170,19 @@ class FactorRegistry:
         with self._file.reading() as versions:
             return tuple(_definition(version) for version in versions.of(name))
 
+    def numbers(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the newest version of each user's factor among some names, retired ones too; others are left out.
+
+        It says whether an expression that holds these names means what it meant before.
+        """
+        with self._file.reading() as versions:
+            return versions.numbers(sorted(set(names)))
+
     def parse(self, text: str) -> Node:
         """Return an expression in which factors may be named."""
-        factors = [factor for library in self.libraries() for factor in self.library(library)]
 
         def resolve(name: str) -> Node | None:
-            found = [] if name in catalogue() else [factor for factor in factors if factor.id == name]
+            found = [] if name in catalogue() else self._found(name, self.libraries())
             return _only(name, found).node if found else None
 
         return parse(text, names=resolve, fields=catalogue())
@@ -209,6 +216,17 @@ class FactorRegistry:
     def close(self) -> None:
         """Forget what is kept in memory."""
         self._file.close()
+
+    def _found(self, name: str, libraries: Sequence[str]) -> list[FactorDefinition]:
+        """Return the factors of an id in some libraries; users may have defined very many, so only that id is read."""
+        shipped = [library for library in libraries if library != USER_LIBRARY]
+        found = [factor for library in shipped for factor in self.library(library) if factor.id == name]
+        if USER_LIBRARY in libraries:
+            with self._file.reading() as versions:
+                last = versions.last(name)
+            if last is not None and not last.retired:
+                found.append(_definition(last))
+        return found
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="seconds")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Path, Query, Request, Response
 from pydantic import ConfigDict, Field
@@ -36,7 +37,7 @@ from quantflux.api.v2.research import (
 from quantflux.core.errors import Conflict, Forbidden, InvalidRequest
 from quantflux.data.request import Limits, parse_symbols
 from quantflux.expressions import handbook
-from quantflux.expressions.nodes import fields_of, lookback_of
+from quantflux.expressions.nodes import Node, fields_of, lookback_of
 from quantflux.expressions.text import to_text
 from quantflux.factors.definition import FactorDefinition
 from quantflux.factors.engine import span_of
@@ -47,6 +48,9 @@ from quantflux.work import quotes
 from quantflux.work.catalogue import KINDS
 from quantflux.work.factors import check
 from quantflux.work.requests import ComputeFactors, EvaluateFactors, request_of
+
+if TYPE_CHECKING:
+    from quantflux.factors.stored import StoredValues  # brings the compiler
 
 router = Router(prefix="/api/v2/factors", tags=["factors"])
 
@@ -273,8 +277,9 @@ async def read_values(
     low, high = span_of(instant(start), instant(end))
     wanted = parse_symbols(names(symbols, "symbols"), Limits(max_symbols=MAX_SYMBOLS))
     written = form_of(form, request.headers.get("accept"))
-    meaning = await run_in_threadpool(_meaning, services, chosen)
-    asked = _Values(tuple(chosen), low, high, wanted, written)
+    expressions = await run_in_threadpool(services.factors.expressions, chosen)
+    meaning = ",".join(f"{name}={node.digest}" for name, node in expressions.items())
+    asked = _Values(tuple(chosen), expressions, low, high, wanted, written)
     text = f"values|{meaning}|{low}|{high}|{wanted}"
     question = Question("results", text, written, research_datasets(), Permission.FACTORS_READ)
     return await answer(request, services, question, lambda: asked.found(services, caller))
@@ -403,25 +408,19 @@ class _Values:
     def __init__(
         self,
         factors: tuple[str, ...],
+        expressions: Mapping[str, Node],
         start: date | None,
         end: date | None,
         symbols: tuple[str, ...] | None,
         form: Form,
     ) -> None:
-        self._factors, self._start, self._end = factors, start, end
+        self._factors, self._expressions = factors, expressions
+        self._start, self._end = start, end
         self._symbols, self._form = symbols, form
 
     def found(self, platform: Platform, caller: Principal) -> Found:
         """Return the body, computing what little is not stored."""
-        engine = platform.factors
-        seconds = quotes.factors_seconds(platform, self._factors)
-        if seconds > _WAITED_SECONDS:
-            raise Conflict(
-                f"the values of {', '.join(self._factors)[:200]} are not stored, and computing them takes about "
-                f"{seconds:.0f} s; ask for that first: POST /api/v2/factors/compute"
-            )
-        spend(platform, caller, seconds)
-        stored = engine.stored_values(engine.expressions(self._factors))
+        stored = platform.factors.current_values(self._expressions) or self._computed(platform, caller)
         if self._symbols is not None:
             stored.check_symbols(self._symbols)
         rows = stored.rows(self._start, self._end)
@@ -429,6 +428,16 @@ class _Values:
         _check_cells(len(stored.names), rows.stop - rows.start, across)
         panel = stored.panel(rows, self._symbols)
         return Found(encode(self._form, panel, {"versions": dict(stored.versions)}))
+
+    def _computed(self, platform: Platform, caller: Principal) -> StoredValues:
+        seconds = quotes.factors_seconds(platform, self._factors)
+        if seconds > _WAITED_SECONDS:
+            raise Conflict(
+                f"the values of {', '.join(self._factors)[:200]} are not stored, and computing them takes about "
+                f"{seconds:.0f} s; ask for that first: POST /api/v2/factors/compute"
+            )
+        spend(platform, caller, seconds)
+        return platform.factors.stored_values(self._expressions)
 
 
 def _check_cells(factors: int, days: int, symbols: int) -> None:
@@ -438,12 +447,6 @@ def _check_cells(factors: int, days: int, symbols: int) -> None:
             f"{factors} factors x {days:,} days x {symbols:,} symbols are {cells:,} values; one answer has at most "
             f"{MAX_CELLS:,}: ask for fewer days, symbols or factors"
         )
-
-
-def _meaning(platform: Platform, chosen: list[str]) -> str:
-    """Return what factors mean now: a new version of one is another question."""
-    found = platform.factors.expressions(chosen)
-    return ",".join(f"{name}={node.digest}" for name, node in found.items())
 
 
 def _has(factor: FactorDefinition, text: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from quantflux.api.v2.asked import MAX_SYMBOLS
 from quantflux.core.errors import NotFound
 from quantflux.data.contract import day_of
 from quantflux.data.schema import DAILY, MINUTE, datasets
+from quantflux.factors.registry import USER_LIBRARY
 from quantflux.platform import Platform
 
 Document = dict[str, Any]
@@ -41,6 +43,9 @@ SomeSymbols = Annotated[
         openapi_examples={"two": {"value": "000001.SZ,600001.SH"}},
     ),
 ]
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Described:
@@ -93,17 +98,38 @@ def research_datasets() -> tuple[str, ...]:
     return tuple(name for name in datasets() if name != MINUTE.name)
 
 
-def definitions(platform: Platform) -> str:
-    """Return what changes whenever a user's factor does: the same request may mean something else then."""
-    told = "\n".join(f"{f.id} {f.version}" for f in platform.factors.registry.user_factors())
-    return blake2b(told.encode(), digest_size=12).hexdigest()
+def definitions(platform: Platform, document: Mapping[str, Any]) -> str:
+    """Return what changes whenever a user's factor does whose name stands in a document.
+
+    The same request may mean something else then. Other users' factors must not touch it: there may be many, and new
+    ones all the time.
+    """
+    registry = platform.factors.registry
+    names = {name for text in _texts(document) for name in _NAME.findall(text)}
+    if USER_LIBRARY in names:  # stands for all of them
+        names |= {factor.id for factor in registry.user_factors()}
+    told = sorted(registry.numbers(names).items())
+    return blake2b(repr(told).encode(), digest_size=12).hexdigest()
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a document, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
 
 
 def versions_of_models(platform: Platform, *names: str) -> str:
     """Return what changes whenever a model gets a version, or a version another stage."""
     registry = platform.models.registry
     told = "\n".join(
-        f"{v.id} {v.version} {v.stage} {v.digest}" for name in names for v in registry.list(name)
+        f"{v.id} {v.version} {v.stage} {v.since} {v.digest}" for name in names for v in registry.list(name)
     )
     return blake2b(told.encode(), digest_size=12).hexdigest()
 

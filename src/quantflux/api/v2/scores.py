@@ -123,7 +123,7 @@ async def scored(
 
     def prepared() -> tuple[str, float]:
         wanted = score_document(body)
-        return definitions(services), quotes.score_seconds(services, wanted)
+        return definitions(services, body), quotes.score_seconds(services, wanted)
 
     known, seconds = await run_in_threadpool(prepared)
 

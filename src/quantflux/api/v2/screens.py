@@ -58,7 +58,7 @@ async def screen_names(request: Request, services: Services, caller: Asker, body
 
     def prepared() -> str:
         screen_document(body)
-        return definitions(services)
+        return definitions(services, body)
 
     def compute() -> Found:
         spend(services, caller, 0.5)

@@ -78,6 +78,7 @@ class Library:
         return known[factor_id]
 
 
+@cache
 def library_names() -> tuple[str, ...]:
     """Return the names of the libraries, sorted.
 

@@ -38,6 +38,26 @@ def test_the_same_score_is_computed_once_until_a_factor_changes(
     assert other.json()["top_stocks"] != first.json()["top_stocks"]
 
 
+def test_a_new_factor_changes_the_answers_that_it_has_a_part_in_and_no_others(as_role: AsRole) -> None:
+    client, researcher = as_role("viewer"), as_role("researcher")
+    researcher.post("/api/v2/factors", json={"id": "one_of_all", "expression": "close / delay(close, 3)"})
+
+    def tags() -> list[str]:
+        asked = (["reversal_20"], ["user"], ["0 - one_of_all"])
+        answers = [client.post("/api/v2/scores", json=SCORE | {"factors": factors}) for factors in asked]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        return [answer.headers["etag"] for answer in answers]
+
+    before = tags()
+    researcher.post("/api/v2/factors", json={"id": "another_of_all", "expression": "open / close"})
+    with_another = tags()
+    researcher.post("/api/v2/factors", json={"id": "one_of_all", "expression": "close / delay(close, 4)"})
+    redefined = tags()
+
+    assert [a == b for a, b in zip(before, with_another, strict=True)] == [True, False, True]
+    assert [a == b for a, b in zip(with_another, redefined, strict=True)] == [True, False, False]
+
+
 def test_one_name_and_all_industries_are_explained(as_role: AsRole) -> None:
     client = as_role("viewer")
     best = client.post("/api/v2/scores", json=SCORE).json()["top_stocks"][0]
