@@ -82,3 +82,9 @@ def test_a_key_is_made_and_ended(run, platform):
 def test_what_is_wrong_is_said_in_a_line(arguments, said, run):
     with pytest.raises(QuantfluxError, match=said):
         run(*arguments)
+
+
+def test_a_key_that_waits_for_a_password_says_so(run, platform):
+    run("add", "li.wei", "viewer")
+
+    assert "works once li.wei has logged in" in run("token", "li.wei").stderr

@@ -195,7 +195,7 @@ class LoggingIn:
         details = {
             "session": tokens.session,
             "known_device": attempt.known_device,
-            "totp": row.totp_confirmed,
+            "second_factor": row.totp_confirmed,
         }
         done = AuditEvent(LOG_IN, "done", row.name, said.address, said.request_id, f"user:{row.id}", details)
         self._audit.record(connection, done)

@@ -183,7 +183,10 @@ def _way_to(principal: Principal, permission: Permission) -> str:
     if permission not in ROLES[principal.role]:
         return ""
     if principal.via == "api_key":
-        return ", which is not among the scopes of this API key"
+        return (
+            ", which is not among the scopes of this API key; or its user has yet to log in and change the first "
+            "password, or to set up the second factor that administrators need"
+        )
     if principal.via == "token":
         return (
             ", which you get once you have changed your password (POST /api/v2/account/password) or set up the second "

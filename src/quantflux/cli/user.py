@@ -119,10 +119,13 @@ def token(
         wanted = [_permission(scope) for scope in split(scopes) or ()]
         end = platform.clock.now() + timedelta(days=days)
         key, text = platform.users.add_api_key(LOCAL, name, label, wanted, end)
+        waits = platform.users.get(name).must_change_password
     notes.print(
         f"key {key.id} of {name} until {key.expires_at:%Y-%m-%d}, shown only now; send it as X-API-Key:",
         highlight=False,
     )
+    if waits:
+        notes.print(f"it works once {name} has logged in and changed the first password", highlight=False)
     typer.echo(text)
 
 
