@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.testclient import TestClient
+from tests.api.conftest import AsRole, TestClient
 
 
 def test_live(anonymous: TestClient) -> None:
@@ -21,3 +21,19 @@ def test_an_unknown_path_is_a_problem_document(anonymous: TestClient) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "no_such_path"
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "abcdefgh-1"
+
+
+def test_head_is_get_without_its_body(as_role: AsRole, anonymous: TestClient) -> None:
+    client, told = (
+        as_role("viewer"),
+        ("content-type", "content-length", "etag", "cache-control", "vary", "link"),
+    )
+    path = "/api/v2/instruments?limit=2"
+
+    whole, head = client.get(path), client.head(path)
+
+    assert head.status_code == 200 and head.content == b""
+    assert {name: head.headers[name] for name in told} == {name: whole.headers[name] for name in told}
+    assert client.head(path, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+    assert [client.head(other).status_code for other in ("/nowhere", "/api/v2/scores")] == [404, 405]
+    assert anonymous.head(path).status_code == 401 and anonymous.head("/health/live").status_code == 200

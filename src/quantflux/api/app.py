@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 import quantflux
 from quantflux.api import docs, errors, health, v1_compat, v2
 from quantflux.api.edge import Edge, EdgeRules
+from quantflux.api.head import HeadAsGet
 from quantflux.api.route_index import RouteIndex
 from quantflux.config import ConfigManager, Settings
 from quantflux.core.hosts import network_of, split_list
@@ -43,7 +44,7 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the edge around the routes. An error of a route becomes an answer inside; all others in the edge."""
-        inner = AsyncExitStackMiddleware(RouteIndex(self.router))
+        inner = AsyncExitStackMiddleware(HeadAsGet(RouteIndex(self.router)))
         self.edge = Edge(ExceptionMiddleware(inner, handlers=self.exception_handlers), self._rules)
         return self.edge
 
