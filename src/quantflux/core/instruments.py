@@ -143,8 +143,8 @@ class InstrumentTable:
 
         Full and half width, case and blanks do not matter. Codes come before names, beginnings before middles.
         """
-        if not 1 <= limit <= 1000:
-            raise InvalidRequest(f"limit lies in 1 .. 1000, was {limit}")
+        if limit < 1:
+            raise InvalidRequest(f"limit is a number from 1 on, was {limit}")
         wanted = _folded(text)
         if not wanted:
             return []

@@ -410,3 +410,14 @@ def test_every_route_of_market_data_has_an_example(api: FastAPI) -> None:
                 lacking.append(f"{method} {path}")
 
     assert lacking == []
+
+
+@pytest.mark.parametrize("path", ["/bars", "/datasets/stock_daily_basic/rows", "/exports/bars"])
+def test_an_unknown_symbol_is_told_on_every_page(as_role: AsRole, symbol: str, path: str) -> None:
+    asked = {"symbols": f"{symbol},999999.SH"} | (
+        {"adjust": "forward"} if "exports" in path else {"limit": 5}
+    )
+
+    response = as_role("researcher").get(f"/api/v2{path}", params=asked)
+
+    assert response.status_code == 404 and response.json()["symbols"] == ["999999.SH"]

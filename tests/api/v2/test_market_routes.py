@@ -171,6 +171,7 @@ def test_minutes_of_a_session_are_240_and_none_on_a_holiday(client: TestClient) 
         ("/instruments?limit=1001", 422),
         ("/instruments?offset=-1", 422),
         ("/instruments?text=a&on=2024-01-02", 422),
+        ("/instruments?text=", 422),
         ("/datasets/secrets", 404),
         ("/datasets/secrets/rows", 404),
         ("/datasets/stock_daily_basic/rows?fields=x", 422),

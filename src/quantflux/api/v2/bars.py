@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -34,7 +34,7 @@ from quantflux.api.v2.asked import (
     names,
 )
 from quantflux.api.walks import Cursor, page
-from quantflux.core.errors import InvalidRequest
+from quantflux.core.errors import InvalidRequest, UnknownSymbol
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.bars import Bars
 from quantflux.data.contract import AsOf, When, day_of
@@ -234,6 +234,10 @@ def found(services: Platform, asked: Asked, form: Form) -> Found:
     }
     if wanted.symbols is None:
         return Found(encode(form, read(None), facts | {"next": None}))
+    if asked.as_of is None and not asked.alone:
+        check_known(
+            services, wanted.dataset, wanted.symbols
+        )  # each page alike, wherever the unknown ones stand
     each = 0 if asked.alone else rows_each(services, wanted)  # one symbol is read as one whatever its rows
     cut = page(read, wanted.symbols, each, asked.limit, asked.after)
     following = None if cut.next is None else str(cut.next)
@@ -273,6 +277,18 @@ def reader(
         )
 
     return read
+
+
+def check_known(services: Platform, dataset: Dataset, symbols: Sequence[str]) -> None:
+    """Refuse symbols without any row in a dataset.
+
+    Raises
+    ------
+    UnknownSymbol
+    """
+    unknown = sorted(set(symbols).difference(services.data.symbols(dataset)))
+    if unknown:
+        raise UnknownSymbol(unknown, dataset.name)
 
 
 def rows_each(services: Platform, wanted: Wanted) -> int:

@@ -28,7 +28,7 @@ from quantflux.api.v2.asked import (
     instant,
     names,
 )
-from quantflux.api.v2.bars import sessions_between
+from quantflux.api.v2.bars import check_known, sessions_between
 from quantflux.api.walks import Cursor, Reader, page
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.contract import AsOf, Query
@@ -139,6 +139,8 @@ async def read_rows(
         among = query.symbols if query.symbols is not None else services.data.symbols(source)
         if not among:
             return Found(encode(written, query.schema.empty_table(), facts | {"next": None}))
+        if version is None and query.symbols is not None and source.panel:
+            check_known(services, source, query.symbols)
         cut = page(_reader(services.data, query, version), among, _rows_each(services, query), limit, cursor)
         following = None if cut.next is None else str(cut.next)
         return Found(encode(written, cut.labelled, facts | {"next": following}), following or "")

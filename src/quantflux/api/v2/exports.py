@@ -32,9 +32,9 @@ from quantflux.api.v2.asked import (
     instant,
     names,
 )
-from quantflux.api.v2.bars import reader, rows_each
+from quantflux.api.v2.bars import check_known, reader, rows_each
 from quantflux.api.walks import tables
-from quantflux.core.errors import InvalidRequest, UnknownSymbol
+from quantflux.core.errors import InvalidRequest
 from quantflux.data.contract import Query
 from quantflux.data.request import Adjust, parse_request, parse_symbols, parse_when
 from quantflux.data.request import Request as Wanted
@@ -201,15 +201,14 @@ async def _streamed(
 def _stored(services: Platform, query: Query) -> Iterator[pa.RecordBatch]:
     """Yield rows as the store streams them."""
     if query.symbols is not None:
-        known = set(services.data.symbols(query.dataset))
-        unknown = [symbol for symbol in query.symbols if symbol not in known]
-        if unknown:
-            raise UnknownSymbol(unknown, query.dataset.name)
+        check_known(services, query.dataset, query.symbols)
     yield from services.store.iter_batches(query, _PIECE_ROWS)
 
 
 def _made(services: Platform, wanted: Wanted) -> Iterator[pa.RecordBatch]:
     """Yield bars that are adjusted or folded, some symbols at a time."""
+    if wanted.symbols is not None:
+        check_known(services, wanted.dataset, wanted.symbols)  # now, and not in the middle of the stream
     among = wanted.symbols if wanted.symbols is not None else services.data.symbols(wanted.dataset)
     read = reader(services.data, wanted, None)
     for table in tables(read, among, rows_each(services, wanted), _PIECE_ROWS):

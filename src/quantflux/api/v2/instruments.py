@@ -84,7 +84,12 @@ async def read_instruments(
     caller: Caller,
     text: Annotated[
         str | None,
-        Query(max_length=60, description="What a code begins with, or a name contains.", examples=["茅台"]),
+        Query(
+            min_length=1,
+            max_length=60,
+            description="What a code begins with, or a name contains.",
+            examples=["茅台"],
+        ),
     ] = None,
     exchange: Annotated[Exchange | None, Query(description="Where it is listed.")] = None,
     board: Annotated[Board | None, Query(description="Its board.")] = None,
@@ -141,7 +146,7 @@ def _question(text: str) -> Question:
 
 def _chosen(table: InstrumentTable, text: str | None, day: date | None) -> Sequence[Instrument]:
     if text is not None:
-        return table.search(text, limit=1000)
+        return table.search(text, limit=max(len(table), 1))
     if day is not None:
         return table.at(day)
     return sorted({row.instrument_id: row for row in table}.values(), key=lambda row: row.symbol)
