@@ -16,7 +16,8 @@ from quantflux.api.answers import Form
 from quantflux.core.clock import SHANGHAI
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.contract import AsOf, check_reach
-from quantflux.data.request import Adjust, Frequency, Limits, parse_when
+from quantflux.data.request import Adjust, Frequency, Limits, Request, parse_request, parse_when
+from quantflux.data.schema import Dataset
 
 MAX_SYMBOLS = 500
 """Symbols that one request may name."""
@@ -137,6 +138,30 @@ def instant(text: str | None) -> str | None:
         return text
     found = _SPACE_FOR_PLUS.search(text)
     return text if found is None else text[: found.start()] + f"{found[1]}+{found[2]}" + text[found.end() :]
+
+
+def bars_asked(
+    symbols: list[str] | str | None,
+    start: str | None,
+    end: str | None,
+    frequency: str,
+    fields: str | None,
+    adjust: str,
+    anchor: str | None,
+    dataset: Dataset | None = None,
+) -> Request:
+    """Return what parameters of bars mean; raises what `parse_request` does."""
+    return parse_request(
+        CAPS,
+        symbols,
+        instant(start),
+        instant(end),
+        frequency,
+        names(fields, "fields"),
+        adjust,
+        dataset=dataset,
+        anchor=instant(anchor),
+    )
 
 
 def as_of_from(text: str | None) -> AsOf | None:

@@ -29,8 +29,8 @@ from quantflux.api.v2.asked import (
     Symbol,
     Symbols,
     as_of_from,
+    bars_asked,
     in_forms,
-    instant,
     names,
 )
 from quantflux.api.walks import Cursor, page
@@ -112,16 +112,7 @@ async def read_symbol(
     form: FormatName = None,
 ) -> Response:
     """Return the bars of one symbol, oldest first. JSON has no symbol column, as `symbol` says it once."""
-    wanted = parse_request(
-        CAPS,
-        symbol,
-        instant(start),
-        instant(end),
-        frequency,
-        names(fields, "fields"),
-        adjust,
-        anchor=instant(anchor),
-    )
+    wanted = bars_asked(symbol, start, end, frequency, fields, adjust, anchor)
     asked = Asked(wanted, as_of_from(as_of), limit, Cursor.parse(after), alone=True)
     return await _answer(request, services, "hot_stocks", asked, form)
 
@@ -157,16 +148,7 @@ async def read_many(
             f"symbols must name 1 to {CAPS.max_symbols} symbols; one day of all of them is at "
             "/api/v2/cross-sections/DAY, and all bars are at /api/v2/exports/bars"
         )
-    wanted = parse_request(
-        CAPS,
-        chosen,
-        instant(start),
-        instant(end),
-        frequency,
-        names(fields, "fields"),
-        adjust,
-        anchor=instant(anchor),
-    )
+    wanted = bars_asked(chosen, start, end, frequency, fields, adjust, anchor)
     asked = Asked(wanted, as_of_from(as_of), limit, Cursor.parse(after))
     return await _answer(request, services, "user_queries", asked, form)
 

@@ -29,6 +29,7 @@ from quantflux.api.v2.asked import (
     FrequencyName,
     Start,
     Symbols,
+    bars_asked,
     instant,
     names,
 )
@@ -36,7 +37,7 @@ from quantflux.api.v2.bars import check_known, reader, rows_each
 from quantflux.api.walks import tables
 from quantflux.core.errors import InvalidRequest
 from quantflux.data.contract import Query
-from quantflux.data.request import Adjust, parse_request, parse_symbols, parse_when
+from quantflux.data.request import Adjust, parse_symbols, parse_when
 from quantflux.data.request import Request as Wanted
 from quantflux.data.schema import dataset as dataset_named
 from quantflux.platform import Platform
@@ -75,16 +76,7 @@ async def export_bars(
     form: FormatName = None,
 ) -> StreamingResponse:
     """Stream the bars of the symbols named, or of all. Stored bars come in the store's order, others by symbol."""
-    wanted = parse_request(
-        CAPS,
-        names(symbols, "symbols"),
-        instant(start),
-        instant(end),
-        frequency,
-        names(fields, "fields"),
-        adjust,
-        anchor=instant(anchor),
-    )
+    wanted = bars_asked(names(symbols, "symbols"), start, end, frequency, fields, adjust, anchor)
     plain = not wanted.frequency.derived and wanted.adjust is Adjust.NONE
     if plain:
         query = Query(wanted.dataset, wanted.symbols, wanted.start, wanted.end, wanted.fields)

@@ -8,7 +8,6 @@ from quantflux.api.access import Services
 from quantflux.api.answers import encode, form_of
 from quantflux.api.cached import Found, KeptRouter, Question, answer
 from quantflux.api.v2.asked import (
-    CAPS,
     MAX_CELLS,
     PAGE_ROWS,
     AdjustName,
@@ -23,12 +22,11 @@ from quantflux.api.v2.asked import (
     Start,
     Symbols,
     as_of_from,
-    instant,
+    bars_asked,
     names,
 )
 from quantflux.api.v2.bars import Asked, rows_each
 from quantflux.core.errors import InvalidRequest
-from quantflux.data.request import parse_request
 from quantflux.data.schema import dataset as dataset_named
 from quantflux.platform import Platform
 
@@ -79,17 +77,7 @@ async def read_panel(
 ) -> Response:
     """Return fields of the symbols named, or of all, with null where there is no row. Leave `dataset` out for bars."""
     source = None if dataset is None else dataset_named(dataset)
-    wanted = parse_request(
-        CAPS,
-        names(symbols, "symbols"),
-        instant(start),
-        instant(end),
-        frequency,
-        names(fields, "fields"),
-        adjust,
-        dataset=source,
-        anchor=instant(anchor),
-    )
+    wanted = bars_asked(names(symbols, "symbols"), start, end, frequency, fields, adjust, anchor, source)
     asked = Asked(wanted, as_of_from(as_of), PAGE_ROWS, None)
     chosen = form_of(form, request.headers.get("accept"))
 
