@@ -144,7 +144,8 @@ class DefinitionFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"{self._path} cannot be made: {error.strerror or error}") from error
-        with _connected(self._path, "rwc") as connection, _transaction(connection) as versions:
+        # Threads queue here: SQLite has those that wait for its lock ask again and again, and some for seconds.
+        with self._guard, _connected(self._path, "rwc") as connection, _transaction(connection) as versions:
             yield versions
 
     def close(self) -> None:
