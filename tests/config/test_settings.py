@@ -39,7 +39,9 @@ def test_every_section_is_documented():
 
 
 def test_settings_whose_names_speak_of_secrets_are_secret():
-    speaking = {k for k in catalogue() if k.rpartition(".")[2] in ("password", "token", "key", "signing_keys")}
+    speaking = {
+        k for k in catalogue() if k.rpartition(".")[2] in ("password", "token", "key", "signing_keys")
+    }
 
     assert speaking | {"cache.url", "database.url"} == {k for k, s in catalogue().items() if s.secret}
 

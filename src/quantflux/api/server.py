@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -150,6 +151,6 @@ def configured(app: Application, settings: ServerSettings) -> uvicorn.Config:
         "access_log": False,
         "log_config": None,
         "timeout_keep_alive": 20,
-        "timeout_graceful_shutdown": int(settings.stop_seconds) or None,
+        "timeout_graceful_shutdown": math.ceil(settings.stop_seconds) or 1,
     }
     return uvicorn.Config(app, **options)
