@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RIVALS := .venv-rivals
 
-.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-learning bench-portfolio load slow client docs clean
+.PHONY: demo test lint format bench bench-full bench-factors bench-backtest bench-learning bench-portfolio load slow attack client docs clean
 
 demo: $(STAMP)  ## load a synthetic market, compute factors, backtest, write a report
 	$(BIN)/quantflux demo
@@ -44,6 +44,9 @@ bench-portfolio: $(STAMP) $(RIVALS)/.installed  ## the optimiser beside skfolio 
 
 load: $(STAMP)  ## the HTTP API under wrk, Redis on, off and killed, beside v1's route; needs wrk, redis-server, mariadb-server
 	$(BIN)/python -m benchmarks.serving
+
+attack: $(STAMP)  ## forged tokens, roles, evil bodies and more than 20,000 generated requests, with a table of counts
+	$(BIN)/python -m pytest -q -p no:randomly tests/attack
 
 slow: $(STAMP)  ## the soak and full-size tests
 	$(BIN)/python -m pytest -m slow

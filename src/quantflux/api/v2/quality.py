@@ -246,11 +246,14 @@ def read_findings(
     if rule is not None:
         rule_named(rule)
     among = names(symbols, "symbols")
+    first, last = _day(start, "start"), _day(end, "end")
+    if first is not None and last is not None and first > last:
+        raise InvalidRequest(f"start {first} lies behind end {last}; valid is a start up to the end")
     found = services.ledger.findings(
         _name(dataset),
         symbols=None if among is None else parse_symbols(among, CAPS),
-        start=_day(start, "start"),
-        end=_day(end, "end"),
+        start=first,
+        end=last,
         rule=rule,
         severity=severity,
         run=run,
