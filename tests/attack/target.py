@@ -231,14 +231,19 @@ class Unlimited(Budget):
 
 @contextmanager
 def attacked(
-    folder: Path, clock: Clock | None = None, *, work_seconds: float = 300.0, **sections: Any
+    folder: Path,
+    clock: Clock | None = None,
+    *,
+    work_seconds: float = 300.0,
+    without: frozenset[Dataset] = frozenset(),
+    **sections: Any,
 ) -> Iterator[Target]:
     """Open a platform over the market with limits out of the way, and an application over it."""
     settings = settings_in(folder, **sections)
     limits = settings.limits.model_copy(update={"work_seconds": work_seconds})
     with Platform.open(settings.model_copy(update={"limits": limits}), clock) as platform:
-        for dataset, rows in market().items():
-            platform.data.write(dataset, rows)
+        for dataset in market().keys() - without:
+            platform.data.write(dataset, market()[dataset])
         with_cheap_passwords(platform)
         platform.__dict__["budget"] = Unlimited(work_seconds, 86_400, platform.clock)
         target = Target(platform)

@@ -192,7 +192,7 @@ def test_values_beyond_their_bounds_are_refused(target: Target, tried: Counter[s
         if method != "GET" or not route.path.startswith("/api/v2"):
             continue
         names = {field.alias for field in route.dependant.query_params}
-        path = at(route, symbol="000001.SZ", day="2024-01-03", name="stock_daily_data", model="demo")
+        path = at(route, symbol="600001.SH", day="2024-01-03", name="stock_daily_data", model="demo")
         for name in names & set(BEYOND):
             for value in BEYOND[name]:
                 query = f"{name}={quote(value)}".encode()
@@ -209,7 +209,7 @@ def test_a_start_behind_its_end_is_refused(target: Target, tried: Counter[str]) 
         names = {field.alias for field in route.dependant.query_params}
         if method != "GET" or not {"start", "end"} <= names:
             continue
-        path = at(route, symbol="000001.SZ", day="2024-01-03", name="stock_daily_data", model="demo")
+        path = at(route, symbol="600001.SH", day="2024-01-03", name="stock_daily_data", model="demo")
         reply = target.send(method, path, query={"start": "2024-05-06", "end": "2024-01-02"}, by="admin")
         assert reply.status in (404, 422), f"{route.path}: {reply.status} {reply.body[:200]!r}"
         tried["values beyond bounds"] += 1
