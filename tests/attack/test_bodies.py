@@ -213,3 +213,20 @@ def test_a_start_behind_its_end_is_refused(target: Target, tried: Counter[str]) 
         reply = target.send(method, path, query={"start": "2024-05-06", "end": "2024-01-02"}, by="admin")
         assert reply.status in (404, 422), f"{route.path}: {reply.status} {reply.body[:200]!r}"
         tried["values beyond bounds"] += 1
+
+
+def test_a_number_is_no_moment(target: Target, tried: Counter[str]) -> None:
+    """2024 as a moment would be of the year 1970."""
+    for value in ("2024", "2409", "1717400000", "1717400000.5", "1e9", "-1"):
+        for name in ("since", "until"):
+            reply = target.send("GET", "/api/v2/audit", query={name: value}, by="admin")
+            assert reply.status == 422, f"{name}={value}"
+            tried["values beyond bounds"] += 1
+        body = {"name": "x", "scopes": ["market:read"], "expires_at": value}
+        assert target.send("POST", "/api/v2/account/api-keys", body=body, by="admin").status == 422
+    assert (
+        target.send("GET", "/api/v2/audit", query={"since": "2024-06-03T00:00:00Z"}, by="admin").status == 200
+    )
+    assert (
+        target.send("GET", "/api/v2/audit", query={"since": "2024-06-03T00:00:00"}, by="admin").status == 422
+    )

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -35,6 +43,16 @@ class Body(BaseModel):
             if (count := exc.error_count()) <= _MOST_MISTAKES:
                 raise
         raise PydanticCustomError("too_many", "has {count} mistakes, too many to be listed", {"count": count})
+
+
+def _no_count(value: Any) -> Any:
+    if isinstance(value, (int, float)) or (isinstance(value, str) and "-" not in value[1:]):
+        raise PydanticCustomError("moment", "must be a date and a time with an offset from UTC")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_count)]
+"""A point of time that comes in as text; a number is none, since 2024 would be a moment of the year 1970."""
 
 
 class Answer(BaseModel):

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from quantflux.accounts.api_keys import ApiKey
 from quantflux.accounts.limits.kinds import RouteKind
 from quantflux.accounts.permissions import Permission, Role
 from quantflux.accounts.principal import Principal
 from quantflux.api.access import Services, needs
-from quantflux.api.bodies import Answer, Body
+from quantflux.api.bodies import Answer, Body, Moment
 from quantflux.api.routing import Router
 from quantflux.api.v2.auth import Code, Password, TokensShown, asked, shown
 
@@ -87,7 +87,7 @@ class NewApiKey(Body):
 
     name: str = Field(min_length=1, max_length=64, examples=["nightly import"])
     scopes: list[Permission] = Field(min_length=1, max_length=64, examples=[["market:read", "factors:read"]])
-    expires_at: AwareDatetime = Field(examples=["2030-01-01T00:00:00+08:00"])
+    expires_at: Moment = Field(examples=["2030-01-01T00:00:00+08:00"])
 
 
 class ApiKeyShown(Answer):

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
 
 from quantflux.accounts.audit import AuditEntry, Outcome
 from quantflux.accounts.limits.kinds import RouteKind
@@ -15,7 +14,7 @@ from quantflux.accounts.permissions import Permission
 from quantflux.accounts.principal import Principal
 from quantflux.api.access import Services, needs
 from quantflux.api.auditing import record
-from quantflux.api.bodies import Answer
+from quantflux.api.bodies import Answer, Moment
 from quantflux.api.pages import After, Limit, Page, link_next
 from quantflux.api.routing import Router
 
@@ -69,8 +68,8 @@ def read(
     action: Action | None = None,
     actor: Actor | None = None,
     outcome: Outcome | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> Page[EntryShown]:
     """Return entries, oldest first; `since` is included, `until` is not, and both have an offset from UTC."""
     wanted = {
