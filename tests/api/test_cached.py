@@ -12,7 +12,8 @@ import pytest
 from fastapi import Request, Response
 
 from quantflux.api.answers import Form
-from quantflux.api.cached import Found, Question, answer
+from quantflux.api.cached import answer
+from quantflux.api.questions import Found, Question
 from quantflux.config import Settings
 from quantflux.core.errors import LimitReached, NotFound
 from quantflux.data.schema import DAILY

@@ -17,6 +17,7 @@ from quantflux.api import docs, errors, health, v1_compat, v2
 from quantflux.api.edge import Edge, EdgeRules
 from quantflux.api.head import HeadAsGet
 from quantflux.api.route_index import RouteIndex
+from quantflux.api.warming import UsualQuestions
 from quantflux.config import ConfigManager, Settings
 from quantflux.core.hosts import network_of, split_list
 from quantflux.platform import Platform
@@ -91,6 +92,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.platform = platform
+    app.state.usual = UsualQuestions()
     app.state.manager = manager
     errors.install(app)
     old = v1_compat.routers() if platform.settings.v1.enabled else []

@@ -1,31 +1,26 @@
 """Answers that follow from stored data alone: kept under the version of the data, and not sent to who has them.
 
-1. The versions of the datasets behind the answer are looked up; mostly they are known and nobody waits (`_version`).
+1. The versions of the datasets behind the answer are looked up; mostly they are known and nobody waits.
 2. The entity tag is a hash of request, form and versions. Who sends it back gets 304, and nothing was read.
 3. The body comes from the cache of this process without leaving the event loop, or from the cache behind it, or it
    is computed in a thread, once for all who ask at the same time.
 4. A route of `KeptRouter` remembers which question an address meant, as its parameters mean the same every time. Who
    asks for the same address again is answered without them being read. Whether one may ask is looked at before.
 5. If the data moved on while a body was computed, it may hold rows newer than its tag says. Such a body is thrown
-   away and computed again under the new version (`_Work`), so that a tag always stands for the same bytes.
+   away and computed again under the new version (`questions.Work`), so that a tag always stands for the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
-import quantflux
-from quantflux.accounts.permissions import Permission
-from quantflux.api.answers import Form
 from quantflux.api.parameters import Handler, ParametersAtOnce
+from quantflux.api.questions import Found, MovedOnError, Question, Work, current_version, version_text
 from quantflux.api.routing import Route, Router
-from quantflux.cache.policies import OwnedKey
 from quantflux.core.errors import LimitReached
 from quantflux.platform import Platform
 
@@ -33,59 +28,6 @@ _ATTEMPTS = 3
 _REMEMBERED = 4096  # addresses of a route
 _LONGEST = 1000  # bytes of an address that is remembered
 _ASKED = "quantflux.question"
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked, in one form: equal questions have equal answers for as long as the data stay the same.
-
-    Attributes
-    ----------
-    kind : {"hot_stocks", "user_queries"}
-        Of the cache, which decides how long the answer lives.
-    text : str
-        The request without the ways in which the same can be said differently.
-    form : Form
-    datasets : tuple of str
-        What the answer is made from.
-    permission : Permission
-        What one needs to ask: nothing else about the caller may change the answer.
-    following : str
-        The parameter that asks for the next page.
-    stock : str
-        The symbol that this is a read of, for the count of those that are read often; empty if it is of none or many.
-    """
-
-    kind: str
-    text: str
-    form: Form
-    datasets: tuple[str, ...]
-    permission: Permission = Permission.MARKET_READ
-    following: str = "after"
-    stock: str = ""
-
-    @cached_property
-    def key(self) -> OwnedKey:
-        """What the cache knows it by. The answer is the same for all who have the permission that the route asks."""
-        hashed = blake2b(f"{self.form}\n{self.text}".encode(), digest_size=20).hexdigest()
-        return OwnedKey.of(self.permission, hashed)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A body, and where the next page begins; empty if there is none."""
-
-    body: bytes
-    next: str = ""
-
-    @property
-    def value(self) -> bytes:
-        """What is kept: where the next page begins, a line feed, the body."""
-        return self.next.encode() + b"\n" + self.body
-
-
-class MovedOnError(Exception):
-    """The data changed while an answer was computed."""
 
 
 async def answer(
@@ -108,14 +50,16 @@ async def answer(
         Whether `compute` is a matter of microseconds now, less than handing it to a thread.
     """
     request.scope[_ASKED] = question
+    if question.stock:
+        request.app.state.usual.note(question, compute)
     for _ in range(_ATTEMPTS):
         version = _known_version(platform, question.datasets)
         if version is None:
-            version = await run_in_threadpool(_version, platform, question.datasets)
+            version = await run_in_threadpool(current_version, platform, question.datasets)
         kept = _kept(request, platform, question, version)
         if kept is not None:
             return kept
-        work = _Work(platform, question.datasets, version, compute)
+        work = Work(platform, question.datasets, version, compute)
         try:
             if at_hand():
                 value = work()
@@ -149,31 +93,6 @@ def _kept(request: Request, platform: Platform, question: Question, version: str
 def _count(platform: Platform, question: Question) -> None:
     if question.stock:
         platform.cache.count_reads((question.stock,))
-
-
-class _Work:
-    """A computation that one caller brings; whoever asks first has theirs done for all.
-
-    Attributes
-    ----------
-    began : bool
-        Whether it was this one.
-    """
-
-    def __init__(
-        self, platform: Platform, datasets: tuple[str, ...], version: str, compute: Callable[[], Found]
-    ) -> None:
-        self._platform, self._datasets, self._version = platform, datasets, version
-        self._compute = compute
-        self.began = False
-
-    def __call__(self) -> bytes:
-        """Compute, and return the value to keep if the data stood still meanwhile."""
-        self.began = True
-        found = self._compute()
-        if _version(self._platform, self._datasets) != self._version:
-            raise MovedOnError
-        return found.value
 
 
 class _RemembersQuestions(ParametersAtOnce):
@@ -249,13 +168,4 @@ def _known_version(platform: Platform, datasets: tuple[str, ...]) -> str | None:
     states = [platform.data.known_state(name, max_age=max_age) for name in datasets]
     if None in states:
         return None
-    return _text(states)  # type: ignore[arg-type]  # none of them is None
-
-
-def _version(platform: Platform, datasets: tuple[str, ...]) -> str:
-    return _text([platform.data.state(name) for name in datasets])
-
-
-def _text(states: list[tuple[str, int]]) -> str:
-    # Another release may write the same data otherwise, and the shared tier and callers outlive this one.
-    return ",".join([quantflux.__version__, *(f"{identity}:{version}" for identity, version in states)])
+    return version_text(states)  # type: ignore[arg-type]  # none of them is None

@@ -1,4 +1,4 @@
-"""What runs beside the answers of a process: jobs, and the watch on the configuration."""
+"""What runs beside the answers of a process: jobs, warming of the cache, and the watch on the configuration."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from quantflux.api.app import Lifespan
+from quantflux.api.warming import keep_warm
 from quantflux.config import ConfigManager, ReloadReport, Settings
 from quantflux.jobs import Runner
 from quantflux.platform import Platform
@@ -23,15 +24,16 @@ from quantflux.work.catalogue import KINDS
 def lifetime(platform: Platform, manager: ConfigManager) -> Lifespan:
     """Return what an application runs from its start to its end.
 
-    At the start: the services are built, then the job runner and the watch on the configuration file, which tells the
-    platform what changed. At the end they stop in the reverse order; jobs that do not finish are queued again.
+    At the start: the services are built, then the job runner, the warming of the cache, and the watch on the
+    configuration file, which tells the platform what changed. At the end they stop in the reverse order; jobs that do
+    not finish are queued again.
     """
 
     def take_over(settings: Settings, _: ReloadReport) -> None:
         platform.apply(settings)
 
     @asynccontextmanager
-    async def running(_: FastAPI) -> AsyncIterator[None]:
+    async def running(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(_prepare, platform)
         if platform.settings.store.name in _EMBEDDED:
             to_thread.current_default_thread_limiter().total_tokens = max(_THREADS, 2 * (os.cpu_count() or 1))
@@ -41,9 +43,11 @@ def lifetime(platform: Platform, manager: ConfigManager) -> Lifespan:
             platform.jobs, KINDS, platform, still_may(platform), threads=platform.settings.server.jobs
         )
         runner.start()
+        warming = asyncio.create_task(keep_warm(platform, app.state.usual))
         try:
             yield
         finally:
+            warming.cancel()
             await asyncio.to_thread(runner.stop)
             await asyncio.to_thread(watcher.stop)
             unsubscribe()

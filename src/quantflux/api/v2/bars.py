@@ -10,7 +10,8 @@ from fastapi import Path, Request, Response
 
 from quantflux.api.access import Services
 from quantflux.api.answers import Form, encode, form_of
-from quantflux.api.cached import Found, KeptRouter, Question, answer
+from quantflux.api.cached import KeptRouter, answer
+from quantflux.api.questions import Found, Question
 from quantflux.api.v2.asked import (
     CAPS,
     PAGE_ROWS,

@@ -11,7 +11,8 @@ from pydantic.config import JsonDict
 from quantflux.api.access import Services
 from quantflux.api.answers import encode, form_of
 from quantflux.api.bodies import Answer
-from quantflux.api.cached import Found, KeptRouter, Question, answer
+from quantflux.api.cached import KeptRouter, answer
+from quantflux.api.questions import Found, Question
 from quantflux.api.v2.asked import (
     CAPS,
     After,

@@ -19,9 +19,10 @@ from quantflux.api.access import Services, needs
 from quantflux.api.answers import Form, encode, form_of
 from quantflux.api.auditing import event
 from quantflux.api.bodies import Answer, Body
-from quantflux.api.cached import Found, Question, answer
+from quantflux.api.cached import answer
 from quantflux.api.idempotency import IdempotencyKey
 from quantflux.api.pages import Limit, Offset, Page, cut
+from quantflux.api.questions import Found, Question
 from quantflux.api.routing import Router
 from quantflux.api.v2.asked import MAX_CELLS, MAX_SYMBOLS, End, FormatName, Start, instant, names
 from quantflux.api.v2.research import (

@@ -13,8 +13,9 @@ from pydantic.config import JsonDict
 from quantflux.api.access import Services
 from quantflux.api.answers import Form, json_of
 from quantflux.api.bodies import Answer
-from quantflux.api.cached import Found, KeptRouter, Question, answer
+from quantflux.api.cached import KeptRouter, answer
 from quantflux.api.pages import Limit, Offset
+from quantflux.api.questions import Found, Question
 from quantflux.api.v2.asked import Caller, Symbol, instant
 from quantflux.core.errors import InvalidRequest
 from quantflux.core.instruments import Instrument, InstrumentTable, Status

@@ -6,7 +6,8 @@ from fastapi import Request, Response
 
 from quantflux.api.access import Services
 from quantflux.api.answers import encode, form_of
-from quantflux.api.cached import Found, KeptRouter, Question, answer
+from quantflux.api.cached import KeptRouter, answer
+from quantflux.api.questions import Found, Question
 from quantflux.api.v2.asked import (
     MAX_CELLS,
     PAGE_ROWS,

@@ -16,8 +16,9 @@ from quantflux.accounts.principal import Principal
 from quantflux.api.access import Services, needs
 from quantflux.api.answers import encode, form_of
 from quantflux.api.bodies import Answer, Body
-from quantflux.api.cached import Found, Question, answer
+from quantflux.api.cached import answer
 from quantflux.api.idempotency import IdempotencyKey
+from quantflux.api.questions import Found, Question
 from quantflux.api.routing import Router
 from quantflux.api.v2.asked import CAPS, FormatName, in_forms, names
 from quantflux.api.v2.models import Version

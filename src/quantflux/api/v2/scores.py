@@ -14,7 +14,8 @@ from quantflux.accounts.permissions import Permission
 from quantflux.accounts.principal import Principal
 from quantflux.api.access import Services, needs
 from quantflux.api.answers import Form, json_of
-from quantflux.api.cached import Found, Question, answer
+from quantflux.api.cached import answer
+from quantflux.api.questions import Found, Question
 from quantflux.api.routing import Router
 from quantflux.api.v2.research import (
     Described,

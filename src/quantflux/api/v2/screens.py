@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from quantflux.accounts.permissions import Permission
 from quantflux.api.access import Services
 from quantflux.api.answers import Form, json_of
-from quantflux.api.cached import Found, Question, answer
+from quantflux.api.cached import answer
+from quantflux.api.questions import Found, Question
 from quantflux.api.routing import Router
 from quantflux.api.v2.research import (
     Described,
