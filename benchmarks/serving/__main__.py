@@ -26,7 +26,7 @@ class Size:
     mixed_seconds: float
 
 
-SIZES = {"small": Size(120, 2, 3.0, 10.0), "standard": Size(800, 5, 20.0, 600.0)}
+SIZES = {"small": Size(120, 2, 3.0, 10.0), "standard": Size(800, 5, 10.0, 600.0)}
 
 
 def main() -> None:
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument(
         "--no-results", action="store_true", help="print only, do not write benchmarks/results/"
     )
+    parser.add_argument("--mixed-seconds", type=float, help="how long the mixed traffic lasts")
     chosen, say = parser.parse_args(), sayer()
     size = SIZES[chosen.size]
     report = RivalReport(f"Serving, {chosen.size} size")
@@ -45,7 +46,7 @@ def main() -> None:
         measures = Measures(market, Path(folder), report, say, size.seconds)
         measures.beside_v1(daily)
         measures.kinds_of_requests()
-        measures.mixed_traffic(size.mixed_seconds)
+        measures.mixed_traffic(chosen.mixed_seconds or size.mixed_seconds)
         measures.redis_killed()
     publish(report, chosen, "serving", say)
 

@@ -25,6 +25,8 @@ from benchmarks.v1 import load_v1
 
 _COLUMNS = ["what", "requests/s", "P50, ms", "P99, ms", "P99.9, ms", "longest, ms", "requests", "failed"]
 _WARM_SECONDS = 3.0
+_WARM_MIXED_SECONDS = 20.0  # every score of the last days is computed once
+_MIXED_CONNECTIONS = 8
 
 
 class Measures:
@@ -63,7 +65,7 @@ class Measures:
         self._add(
             "A year of daily bars, asked for again",
             rows,
-            "One worker each; JSON, all columns, newest day included.",
+            "16 connections, one worker each; JSON, all columns, newest day included.",
         )
 
     def kinds_of_requests(self) -> None:
@@ -80,7 +82,7 @@ class Measures:
                 path = write_requests(self._work / "kind.txt", asked)
                 rows.append([label, *self._measured(label, server.url, path, self._headers)])
             rows.append(["the same bars, by their tag", *self._not_modified(server.url)])
-        self._add("Kinds of requests", rows, "One worker.")
+        self._add("Kinds of requests", rows, "16 connections, one worker.")
 
     def mixed_traffic(self, seconds: float) -> None:
         """Measure 80 % bars, 15 % factors and scores and 5 % changes for as long as is asked."""
@@ -88,10 +90,11 @@ class Measures:
         rows = []
         with served(self._folder) as server:
             self._say(f"mixed traffic for {seconds:.0f} s")
-            run(server.url, path, _WARM_SECONDS, headers=self._headers, number=1)
-            rows.append(["mixed", *_cells(run(server.url, path, seconds, headers=self._headers, number=2))])
+            self._mixed(server.url, path, _WARM_MIXED_SECONDS, 1)
+            rows.append([f"mixed, {seconds:.0f} s", *_cells(self._mixed(server.url, path, seconds, 2))])
         note = (
-            "One worker. 60 % bars asked for before, 20 % new ones, 8 % factors, 7 % scores, 5 % definitions."
+            "8 connections, one worker. 60 % bars asked for before, 20 % new ones, 8 % factors, 7 % scores, "
+            "5 % definitions."
         )
         self._add("Mixed traffic", rows, note)
 
@@ -100,17 +103,24 @@ class Measures:
         path = write_requests(self._work / "mixed.txt", requests.mixed(self._market))
         rows = []
         with RedisServer.temporary() as redis, served(self._folder, *_redis(redis)) as server:
-            run(server.url, path, _WARM_SECONDS, headers=self._headers, number=3)
+            self._mixed(server.url, path, _WARM_MIXED_SECONDS, 3)
             for second in range(-before, after):
                 label = f"second {second + 1}" if second >= 0 else f"{-second} s before"
                 killing = threading.Timer(0.3, redis.kill)
                 if second == 0:
                     killing.start()
                     label += ", Redis killed in it"
-                load = run(server.url, path, 1.0, headers=self._headers, number=10 + second)
+                load = self._mixed(server.url, path, 1.0, 10 + second)
                 killing.join() if second == 0 else None
                 rows.append([label, *_cells(load)])
-        self._add("Redis killed under mixed traffic", rows, "One worker; wrk begins anew each second.")
+        self._add(
+            "Redis killed under mixed traffic",
+            rows,
+            "8 connections, one worker; wrk begins anew each second.",
+        )
+
+    def _mixed(self, url: str, path: Path, seconds: float, number: int) -> Load:
+        return run(url, path, seconds, connections=_MIXED_CONNECTIONS, headers=self._headers, number=number)
 
     def _measured(self, label: str, url: str, asked: Path, headers: Sequence[str]) -> list[str | float]:
         self._say(f"{label}: {self._seconds:.0f} s")
@@ -125,7 +135,7 @@ class Measures:
         return self._measured("by tag", url, path, (*self._headers, f"If-None-Match: {tag}"))
 
     def _add(self, title: str, rows: list[list[str | float]], note: str) -> None:
-        how = f"wrk, 16 connections that stay open, on the same {_CORES} cores. {note}"
+        how = f"wrk, connections that stay open, on the same {_CORES} cores. {note}"
         self._report.tables.append(Grid(title, list(_COLUMNS), rows, how))
 
 

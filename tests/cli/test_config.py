@@ -142,11 +142,14 @@ def test_every_setting_can_be_explained(key):
 
 
 def test_an_unknown_key_is_one_line_and_exit_code_2():
-    result = run("explain", "mysql.prot")
+    result = run("explain", "mysql.price_decimls")
 
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr == "no setting is called 'mysql.prot'; did you mean store.mysql.port?\n"
+    assert (
+        result.stderr
+        == "no setting is called 'mysql.price_decimls'; did you mean store.mysql.price_decimals?\n"
+    )
 
 
 @pytest.mark.parametrize("command", [["show"], ["validate"], ["explain", "store.name"]], ids=" ".join)

@@ -8,8 +8,8 @@ from itertools import count
 
 import pytest
 
-from quantflux.accounts.permissions import ROLES, Permission, Role
-from quantflux.accounts.principal import LOCAL, Principal
+from quantflux.accounts.permissions import Permission, Role
+from quantflux.accounts.principal import LOCAL
 from quantflux.accounts.users import User
 from quantflux.config import Settings, V1Settings
 from quantflux.jobs import Job
@@ -66,22 +66,19 @@ def test_who_must_change_a_password_may_nothing_until_then(platform: Platform, u
 
 
 def test_a_revoked_key_takes_its_jobs_along(platform: Platform, user: User) -> None:
-    owner = Principal(user.id, user.name, user.role, ROLES[user.role], "token", session="s")
     expires = platform.clock.now() + timedelta(days=1)
-    key, _ = platform.accounts.create_api_key(owner, "nightly", {RUN}, expires)
+    key, _ = platform.users.add_api_key(LOCAL, user.id, "nightly", {RUN}, expires)
     by_key, by_token = job_of(platform, user.id, key.id), job_of(platform, user.id)
     assert still_may(platform)(by_key, RUN)
 
-    platform.accounts.revoke_api_key(owner, key.id)
+    platform.users.revoke_api_key(LOCAL, user.id, key.id)
     assert not still_may(platform)(by_key, RUN)
     assert still_may(platform)(by_token, RUN)
 
 
 def test_somebody_elses_key_is_no_key(platform: Platform, user: User) -> None:
-    owner = Principal(user.id, user.name, user.role, ROLES[user.role], "token", session="s")
-    key, _ = platform.accounts.create_api_key(
-        owner, "nightly", {RUN}, platform.clock.now() + timedelta(days=1)
-    )
+    expires = platform.clock.now() + timedelta(days=1)
+    key, _ = platform.users.add_api_key(LOCAL, user.id, "nightly", {RUN}, expires)
     other, _ = platform.users.add(LOCAL, f"bob{next(_NUMBERS)}", Role.ADMIN)
 
     assert not still_may(platform)(job_of(platform, other.id, key.id), RUN)

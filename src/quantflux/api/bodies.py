@@ -96,7 +96,7 @@ def parse(body: bytes) -> Any:
     {'symbols': ['600519.SH'], 'limit': 5}
     >>> parse(b'{"limit": 5, "limit": 6}')
     Traceback (most recent call last):
-    quantflux.api.errors.Problem: The body is not acceptable JSON: the key 'limit' stands twice in one object.
+    quantflux.api.errors.Problem: 400: The body is not acceptable JSON: the key 'limit' stands twice in one object.
     """
     try:
         orjson.loads(body)  # refuses more than the standard library does, but lets the last of two keys win
