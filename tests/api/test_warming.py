@@ -39,6 +39,11 @@ def test_after_a_write_the_hottest_stocks_are_answered_before_anybody_asks(
     assert (after.hits - warmed.hits, after.misses - warmed.misses) == (1, 0)
 
 
+def test_what_there_is_not_is_not_remembered(as_role: AsRole, api: Any) -> None:
+    assert as_role("viewer").get("/api/v2/bars/600999.SH").status_code == 404
+    assert "600999.SH" not in api.state.usual._stocks
+
+
 def test_it_remembers_a_few_questions_of_a_stock_the_newest_ones() -> None:
     usual = UsualQuestions()
     questions = [
@@ -52,11 +57,15 @@ def test_it_remembers_a_few_questions_of_a_stock_the_newest_ones() -> None:
     assert kept == ["bars 3", "bars 4", "bars 5", "bars 2"]
 
 
-def test_it_goes_on_until_it_is_stopped(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_on_after_a_failure_until_it_is_stopped(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     rounds: list[int] = []
 
     async def warm(count: int, load: Any) -> int:
         rounds.append(count)
+        if len(rounds) == 1:
+            raise ZeroDivisionError
         return 0
 
     monkeypatch.setattr(platform.cache, "warm", warm)
@@ -70,4 +79,5 @@ def test_it_goes_on_until_it_is_stopped(platform: Platform, monkeypatch: pytest.
             await task
 
     asyncio.run(run())
+    assert "warming the cache failed" in caplog.text
     assert rounds[0] == platform.settings.cache.hot_stocks

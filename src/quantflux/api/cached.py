@@ -50,8 +50,6 @@ async def answer(
         Whether `compute` is a matter of microseconds now, less than handing it to a thread.
     """
     request.scope[_ASKED] = question
-    if question.stock:
-        request.app.state.usual.note(question, compute)
     for _ in range(_ATTEMPTS):
         version = _known_version(platform, question.datasets)
         if version is None:
@@ -73,6 +71,8 @@ async def answer(
                 raise
             continue  # it is the budget of somebody else who asked the same
         _count(platform, question)
+        if question.stock:
+            request.app.state.usual.note(question, compute)
         return _response(request, question, value, _headers(_tag(question.key, version)))
     found = await run_in_threadpool(compute)  # the data never stand still: answered, but not kept anywhere
     return _response(request, question, found.value, {})

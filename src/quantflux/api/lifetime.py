@@ -70,8 +70,8 @@ _ALLOCATIONS = 50_000
 def _prepare(platform: Platform) -> None:
     """Build what answers need, so that the first request does not wait for it, and keep pauses short.
 
-    - What is there by now stays for good: the garbage collector need not look through a million objects again, which
-      takes a tenth of a second in which nobody is answered.
+    - What is there by now stays for good: the garbage collector need not look through 300,000 objects again, which
+      takes a tenth of a second and more in which nobody is answered.
     - A thread that computes passes the interpreter on after a millisecond instead of five: answers wait for it.
     """
     for name in ("database", "audit", "users", "accounts", "limiter", "budget", "cache", "jobs"):

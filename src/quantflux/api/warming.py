@@ -7,6 +7,7 @@ remembered with its computation; every minute the answers of the hottest stocks 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from starlette.concurrency import run_in_threadpool
 
 from quantflux.api.questions import Found, MovedOnError, Question, Work, current_version
 from quantflux.platform import Platform
+
+logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
 _STOCKS = 5000
@@ -51,6 +54,9 @@ async def keep_warm(platform: Platform, usual: UsualQuestions, every: float = EV
     """Warm the cache until cancelled."""
     while True:
         await asyncio.sleep(every)
-        await platform.cache.warm(
-            platform.settings.cache.hot_stocks, lambda stock: usual.load(platform, stock)
-        )
+        try:
+            await platform.cache.warm(
+                platform.settings.cache.hot_stocks, lambda stock: usual.load(platform, stock)
+            )
+        except Exception:  # a round that fails must not be the last one
+            logger.exception("warming the cache failed")
