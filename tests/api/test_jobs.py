@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -12,9 +13,10 @@ from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from quantflux.accounts.permissions import ROLES, Permission, Role
-from quantflux.accounts.principal import Principal
+from quantflux.accounts.principal import LOCAL, Principal
 from quantflux.api.accepted import submit
 from quantflux.api.exchange import KEY, Exchange
+from quantflux.api.v2 import jobs as routes
 from quantflux.core.errors import Forbidden
 from quantflux.database.tables.jobs import job_results
 from quantflux.database.tables.jobs import jobs as table
@@ -29,8 +31,9 @@ WORK = Work("test.run", Permission.BACKTESTS_RUN, lambda *_: {})
 
 
 @pytest.fixture
-def ledger(platform: Platform) -> Jobs:
-    """The platform's ledger, empty."""
+def ledger(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """The platform's ledger, empty, in a world with one kind of work."""
+    monkeypatch.setattr(routes, "KINDS", {WORK.name: WORK})
     with platform.database.transaction() as connection:
         connection.execute(delete(job_results))
         connection.execute(delete(table))
@@ -157,6 +160,41 @@ def test_a_result_is_fetched_once(ledger: Jobs, ask: Ask, as_role: AsRole, size:
     assert answer.content == document
     again = client.get(f"/api/v2/jobs/{job}/result", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_result_is_for_those_who_may_ask_for_such_work(
+    ledger: Jobs, ask: Ask, as_role: AsRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demoted, of_researcher = ask("viewer"), ask("researcher")  # a viewer's: asked for before a demotion
+    finish(ledger, b"{}")
+    finish(ledger, b"{}")
+
+    def answer(role: str, job: str) -> tuple[int, str | None]:
+        found = as_role(role).get(f"/api/v2/jobs/{job}/result")
+        return found.status_code, found.json().get("permission")
+
+    assert answer("viewer", demoted) == (403, "backtests:run")
+    assert as_role("viewer").get(f"/api/v2/jobs/{demoted}").status_code == 200  # still theirs
+    assert answer("researcher", of_researcher) == (200, None)
+    assert [answer("operator", job) for job in (demoted, of_researcher)] == [(200, None), (200, None)]
+    monkeypatch.setattr(routes, "KINDS", {})  # work that this release does not know
+    assert answer("researcher", of_researcher) == (403, "jobs:all")
+    assert answer("operator", of_researcher) == (200, None)
+
+
+def test_a_narrow_key_reads_no_result(
+    ledger: Jobs, ask: Ask, as_role: AsRole, platform: Platform, anonymous: TestClient
+) -> None:
+    job = ask("researcher")
+    finish(ledger, b"{}")
+    until = platform.clock.now() + timedelta(days=1)
+
+    def status(*scopes: Permission) -> int:
+        _, key = platform.users.add_api_key(LOCAL, "some-researcher", "a key", scopes, until)
+        return anonymous.get(f"/api/v2/jobs/{job}/result", headers={"X-API-Key": key}).status_code
+
+    assert status(Permission.JOBS_OWN) == 403
+    assert status(Permission.JOBS_OWN, Permission.BACKTESTS_RUN) == 200
 
 
 def test_a_failure_is_shown(ledger: Jobs, ask: Ask, as_role: AsRole) -> None:

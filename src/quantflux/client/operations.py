@@ -1082,6 +1082,7 @@ class JobsOperations:
         """What a job gave.
 
         Return what a job gave. It never changes.
+        Needs the permission that asking for the work needs, or `jobs:all`.
 
         Parameters
         ----------

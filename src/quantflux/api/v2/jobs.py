@@ -17,7 +17,8 @@ from quantflux.api.auditing import record
 from quantflux.api.pages import After, Limit, Page, link_next
 from quantflux.api.routing import Router
 from quantflux.core.errors import Forbidden
-from quantflux.jobs import State
+from quantflux.jobs import Job, State
+from quantflux.work.catalogue import KINDS
 
 router = Router(prefix="/api/v2/jobs", tags=["jobs"])
 
@@ -67,13 +68,18 @@ def get_job(caller: Reader, services: Services, job_id: JobId) -> JobShown:
     | {
         200: {"description": "The JSON document that the work gave.", "content": {"application/json": {}}},
         304: {"description": "The caller has it already."},
+        403: {"description": "The caller may not, or not any more, ask for such work."},
         409: {"description": "There is no result: the job has not ended, has failed or was cancelled."},
     },
     response_class=Response,
 )
 def get_result(caller: Reader, services: Services, request: Request, job_id: JobId) -> Response:
-    """Return what a job gave. It never changes."""
+    """Return what a job gave. It never changes.
+
+    Needs the permission that asking for the work needs, or `jobs:all`.
+    """
     job, found = services.jobs.result(job_id, owner=_whose(caller))
+    _require_work(caller, job)
     headers = {"ETag": f'"{job.result_digest}"', "Cache-Control": "private, no-cache"}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -96,3 +102,13 @@ def cancel_job(caller: Stopper, services: Services, request: Request, job_id: Jo
 
 def _whose(caller: Principal) -> str | None:
     return None if Permission.JOBS_ALL in caller.permissions else caller.owner
+
+
+def _require_work(caller: Principal, job: Job) -> None:
+    """Refuse whoever may not ask for such work, or not any more: its result holds what they may not read."""
+    if Permission.JOBS_ALL in caller.permissions:
+        return
+    work = KINDS.get(job.kind)
+    needed = Permission.JOBS_ALL if work is None else work.permission  # None: work of another release
+    if needed not in caller.permissions:
+        raise Forbidden(f"This needs the permission {needed.value}.", needed.value)
