@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import orjson
 from fastapi import Request, Response
 from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 
 from quantflux.accounts.limits.kinds import RouteKind
 from quantflux.accounts.permissions import Permission
@@ -88,12 +90,26 @@ async def metrics(request: Request, services: Services) -> Response:
 
 
 async def parts(request: Request, platform: Platform) -> list[Part]:
-    """Return how the parts are, or were at most two seconds ago: who asks often must not load them."""
-    at, found = getattr(request.app.state, "health", (0.0, []))
+    """Return how the parts are, or were at most two seconds ago: who asks often must not load them.
+
+    All who ask meanwhile wait for the same look, so that a part that does not answer holds one thread and not all.
+    """
+    state = request.app.state
+    at, found = getattr(state, "health", (0.0, []))
     if time.monotonic() - at > _FRESH_SECONDS:
-        found = await run_in_threadpool(_look, platform)
-        request.app.state.health = (time.monotonic(), found)
+        if getattr(state, "looking", None) is None:
+            state.looking = asyncio.create_task(_look_anew(state, platform))
+        found = await asyncio.shield(state.looking)  # who goes away takes the answer from nobody else
     return list(found)
+
+
+async def _look_anew(state: State, platform: Platform) -> list[Part]:
+    try:
+        found = await run_in_threadpool(_look, platform)
+        state.health = (time.monotonic(), found)
+        return found
+    finally:
+        state.looking = None
 
 
 def status_of(found: list[Part]) -> str:
