@@ -254,7 +254,7 @@ def test_without_a_record_nothing_privileged_is_done(
     path: str,
     body: dict[str, str] | None,
 ) -> None:
-    client = as_role(role)
+    client, viewer = as_role(role), as_role("viewer")
 
     def away(*_: object) -> int:
         raise StoreUnavailable("the audit log is away")
@@ -265,7 +265,7 @@ def test_without_a_record_nothing_privileged_is_done(
 
     assert answer.status_code == 503
     assert "unrecorded" not in {user.name for user in platform.users.list()}
-    assert as_role("viewer").get("/api/v2/system/version").status_code == 200, "reading goes on"
+    assert viewer.get("/api/v2/system/version").status_code == 200, "reading goes on"
 
 
 def test_the_configuration_is_shown_without_secrets(api: FastAPI, as_role: AsRole) -> None:
