@@ -9,7 +9,6 @@ nothing.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import math
 import secrets
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from quantflux.core.clock import Clock
 from quantflux.core.errors import LimitReached
+from quantflux.core.hosts import subscriber_of
 from quantflux.database.tables.accounts import devices, login_attempts, users
 from quantflux.database.times import to_micros
 
@@ -94,7 +94,7 @@ class Guessing:
         known = bool(device) and self._is_known(connection, name, device, now)
         if known:
             return self._begin(connection, (f"device:{_digest(device)}",), now, known_device=True)
-        subjects = (f"account:{_digest(name)}", f"address:{_digest(_network(address))}", "all")
+        subjects = (f"account:{_digest(name)}", f"address:{_digest(subscriber_of(address))}", "all")
         return self._begin(connection, subjects, now, known_device=False)
 
     def begin_in_session(
@@ -211,16 +211,3 @@ def too_many(seconds: float) -> LimitReached:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _network(address: str) -> str:
-    """Return what one customer of a provider has: an IPv4 address, or 64 bits of IPv6."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))

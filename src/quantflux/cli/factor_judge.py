@@ -15,17 +15,15 @@ from quantflux.cli.context import opened, settings_of
 from quantflux.cli.factor_compute import NamesArgument, tell_left_out, told
 from quantflux.cli.options import EndOption, StartOption, split
 from quantflux.cli.output import add_row, answers, counted, notes, progress_bars, table
-from quantflux.core.errors import InvalidRequest, NotFound
+from quantflux.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import numpy as np
 
     from quantflux.core.panel import Panel
     from quantflux.expressions.leaks import LeakCheck
-    from quantflux.expressions.nodes import Node
     from quantflux.factors.definition import FactorDefinition
     from quantflux.factors.evaluation import FactorReport
-    from quantflux.factors.registry import FactorRegistry
     from quantflux.factors.universe import Market
 
 
@@ -158,31 +156,20 @@ def check(
 ) -> None:
     """Take the future away and change it: does any earlier value change? Ends with 1 if so."""
     from quantflux.expressions.nodes import lookback_of
+    from quantflux.factors.formula import meaning
     from quantflux.factors.leaks import check_on_data, check_python_on_data
 
     with opened(settings_of(context)) as platform:
         if ".py:" in what:
             found = check_python_on_data(_function(what), tuple(split(fields) or ()), platform.data)
         else:
-            node = _named_or_written(platform.factors.registry, what)
+            node = meaning(platform.factors.registry, what).node
             back = lookback_of(node)
             notes.print(f"looks back {'over all rows' if back is None else counted(back, 'row')}")
             found = check_on_data(node, platform.data)
     _print_check(found)
     if found.leak is not None:
         raise typer.Exit(1)
-
-
-def _named_or_written(registry: FactorRegistry, what: str) -> Node:
-    """Return a factor by name; else read the text as an expression, in which labels may look ahead."""
-    import quantflux.expressions.labels  # noqa: F401 - `lead` becomes known
-
-    try:
-        return registry.get(what).node
-    except NotFound:
-        if what.replace(".", "").isidentifier():
-            raise
-        return registry.parse(what)
 
 
 def _print_check(found: LeakCheck) -> None:

@@ -46,7 +46,7 @@ def formula(registry: FactorRegistry, text: str, key: str) -> Formula:
         If it is no expression, reads no field, or looks into the future.
     """
     try:
-        found = _meaning(registry, text)
+        found = meaning(registry, text)
     except NotFound as error:
         raise NotFound(f"{key}: {error}") from error
     except InvalidRequest as error:
@@ -58,7 +58,16 @@ def formula(registry: FactorRegistry, text: str, key: str) -> Formula:
     return found
 
 
-def _meaning(registry: FactorRegistry, text: str) -> Formula:
+def meaning(registry: FactorRegistry, text: str) -> Formula:
+    """Return what a text means that may also be a label: it may look ahead.
+
+    Raises
+    ------
+    NotFound
+        If it is a name, but of no factor or field.
+    InvalidRequest
+        If it is no expression.
+    """
     if text not in catalogue():
         try:
             factor = registry.get(text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quantflux.accounts.permissions import Permission
-from quantflux.core.errors import InvalidRequest, NotFound
+from quantflux.core.errors import InvalidRequest
 from quantflux.jobs.told import Told
 from quantflux.work.contract import Work
 from quantflux.work.hooks import value_hooks
@@ -17,9 +17,7 @@ from quantflux.work.requests import ComputeFactors, EvaluateFactors, request_of
 
 if TYPE_CHECKING:
     from quantflux.core.panel import Panel
-    from quantflux.expressions.nodes import Node
     from quantflux.factors.definition import FactorDefinition
-    from quantflux.factors.registry import FactorRegistry
     from quantflux.factors.universe import Market
     from quantflux.platform import Platform
 
@@ -117,9 +115,10 @@ def check(platform: Platform, what: str) -> dict[str, Any]:
         If it is no expression.
     """
     from quantflux.expressions.nodes import lookback_of  # noqa: PLC0415 - brings the compiler
+    from quantflux.factors.formula import meaning  # noqa: PLC0415
     from quantflux.factors.leaks import check_on_data  # noqa: PLC0415
 
-    node = _named_or_written(platform.factors.registry, what)
+    node = meaning(platform.factors.registry, what).node
     found = check_on_data(node, platform.data)
     return {
         "leaks": found.leak is not None,
@@ -129,17 +128,6 @@ def check(platform: Platform, what: str) -> dict[str, Any]:
         "looks_back": lookback_of(node),
         "looks_ahead": found.horizon,
     }
-
-
-def _named_or_written(registry: FactorRegistry, what: str) -> Node:
-    import quantflux.expressions.labels  # noqa: F401, PLC0415 - `lead` becomes known
-
-    try:
-        return registry.get(what).node
-    except NotFound:
-        if what.replace(".", "").isidentifier():
-            raise
-        return registry.parse(what)
 
 
 def _check_evaluation(wanted: EvaluateFactors, count: int) -> None:
