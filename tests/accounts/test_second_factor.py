@@ -209,3 +209,28 @@ def test_an_api_key_cannot_touch_the_account(desk):
     ):
         with pytest.raises(Forbidden):
             act()
+
+
+def test_what_does_not_prove_who_changes_an_account_is_audited(desk):
+    who, secret = set_up(desk)
+    own, sent = desk.accounts, {"address": "192.0.2.9", "request_id": "r-1"}
+    wrong = "a wrong password", code_at(secret, now(desk) + 3600)
+    new = desk.who(desk.add("zhao.min"))
+    own.set_up_totp(new, PASSWORD)
+
+    for attempt, why in (
+        (lambda: own.change_password(who, wrong[0], "nine hills and a river", **sent), "password"),
+        (lambda: own.set_up_totp(who, wrong[0], **sent), "password"),
+        (lambda: own.remove_totp(who, wrong[0], "000000", **sent), "password"),
+        (lambda: own.remove_totp(who, PASSWORD, wrong[1], **sent), "code"),
+        (lambda: own.confirm_totp(new, "no code", **sent), "code"),
+    ):
+        with pytest.raises(NotAuthenticated):
+            attempt()
+        desk.audit.flush()  # those of one second are one entry
+        event = desk.audit.entries(action="user.prove", newest_first=True)[0].event
+        assert (event.outcome, event.address, event.request_id) == ("refused", "192.0.2.9", "r-1")
+        assert event.details == {"why": why} and event.target.startswith("user:")
+    entries = desk.audit.entries(action="user.prove")
+    assert [e.event.actor for e in entries] == ["li.wei"] * 4 + ["zhao.min"]
+    assert not any(text in str(entries) for text in wrong)

@@ -258,9 +258,11 @@ class AuthManager:
         """Change one's own password; see `OwnAccount.change_password`."""
         return self.own.change_password(principal, present, wanted, address=address, request_id=request_id)
 
-    def set_up_totp(self, principal: Principal, password: str, *, address: str = "") -> Setup:
+    def set_up_totp(
+        self, principal: Principal, password: str, *, address: str = "", request_id: str = ""
+    ) -> Setup:
         """Make the secret of a second factor; see `OwnAccount.set_up_totp`."""
-        return self.own.set_up_totp(principal, password, address=address)
+        return self.own.set_up_totp(principal, password, address=address, request_id=request_id)
 
     def confirm_totp(
         self, principal: Principal, code: str, *, address: str = "", request_id: str = ""

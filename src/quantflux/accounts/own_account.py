@@ -109,7 +109,7 @@ class OwnAccount:
         InvalidRequest
             If the new one is too short, too common, or the present one.
         """
-        row = self._proven(who, present, address)
+        row = self._proven(who, present, address, request_id)
         check_new(wanted, row.name)
         if wanted == present:
             raise InvalidRequest("the new password is the present one; valid is another")
@@ -124,7 +124,7 @@ class OwnAccount:
         self._revocations.forget()
         return tokens
 
-    def set_up_totp(self, who: Principal, password: str, *, address: str = "") -> Setup:
+    def set_up_totp(self, who: Principal, password: str, *, address: str = "", request_id: str = "") -> Setup:
         """Make the secret of a second factor. It is asked for from when `confirm_totp` was given a code on.
 
         Raises
@@ -134,7 +134,7 @@ class OwnAccount:
         Conflict
             If there is one already.
         """
-        row = self._proven(who, password, address)
+        row = self._proven(who, password, address, request_id)
         if row.totp_confirmed:
             raise Conflict("a second factor is set up already; remove it first")
         secret = self._codes.new_secret()
@@ -154,13 +154,13 @@ class OwnAccount:
             If none was being set up.
         """
         _require_token(who)
-        attempt = self._attempt(who, "code", address)
+        attempt = self._attempt(who, "code", address, request_id)
         with self._database.transaction() as connection:
             row = row_of_user(connection, who.user_id, hold=True)
             if row.totp_confirmed or not row.totp_secret:
                 raise Conflict("no second factor is being set up")
             if not self._codes.accept(connection, row.id, row.totp_secret, code):
-                raise NotAuthenticated("The code is not right.")
+                raise self._refused(who, "code", address, request_id)
             self._guessing.succeeded(connection, attempt)
             self._users.set_totp(connection, row.id, row.totp_secret, confirmed=True)
             tokens = self._renewed(connection, row, address)
@@ -180,14 +180,14 @@ class OwnAccount:
         Conflict
             If there is none.
         """
-        row = self._proven(who, password, address)
-        attempt = self._attempt(who, "code", address)
+        row = self._proven(who, password, address, request_id)
+        attempt = self._attempt(who, "code", address, request_id)
         with self._database.transaction() as connection:
             self._unchanged(connection, row)
             if not row.totp_confirmed:
                 raise Conflict("no second factor is set up")
             if not self._codes.accept(connection, row.id, row.totp_secret, code):
-                raise NotAuthenticated("The code is not right.")
+                raise self._refused(who, "code", address, request_id)
             self._guessing.succeeded(connection, attempt)
             self._users.set_totp(connection, row.id, "", confirmed=False)
             tokens = self._renewed(connection, row, address)
@@ -233,28 +233,44 @@ class OwnAccount:
         self._users.end_access(connection, row.id, "password")
         return self._logging_in.begin_session(connection, row_of_user(connection, row.id), address, "", "")
 
-    def _proven(self, who: Principal, password: str, address: str) -> Row[Any]:
+    def _proven(self, who: Principal, password: str, address: str, request_id: str) -> Row[Any]:
         """Return the user's row if they know the present password; counted as a log-in is."""
         _require_token(who)
         check_length(password)
-        attempt = self._attempt(who, "session", address)
+        attempt = self._attempt(who, "session", address, request_id)
         with self._database.reading() as connection:
             row = row_of_user(connection, who.user_id)
         if not self._passwords.verify(row.password_hash, password):
-            raise NotAuthenticated("The present password is not right.")
+            raise self._refused(who, "password", address, request_id)
         with self._database.transaction() as connection:
             self._guessing.succeeded(connection, attempt)
         return row
 
-    def _attempt(self, who: Principal, kind: Literal["session", "code"], address: str) -> Attempt:
+    def _attempt(
+        self, who: Principal, kind: Literal["session", "code"], address: str, request_id: str
+    ) -> Attempt:
         # Counted apart from log-ins: a thief of a session cannot try on, and strangers do not stand in the way.
         whose = who.session if kind == "session" else str(who.user_id)
         with self._database.transaction() as connection:
             attempt = self._guessing.begin_in_session(connection, kind, whose)
         if isinstance(attempt, Attempt):
             return attempt
-        self._audit.note(AuditEvent("user.prove", "refused", who.name, address, target=f"user:{who.user_id}"))
+        self._note_refusal(who, "too many failures", address, request_id)
         raise too_many(attempt)
+
+    def _refused(
+        self, who: Principal, what: Literal["password", "code"], address: str, request_id: str
+    ) -> NotAuthenticated:
+        self._note_refusal(who, what, address, request_id)
+        said = "The present password is not right." if what == "password" else "The code is not right."
+        return NotAuthenticated(said)
+
+    def _note_refusal(self, who: Principal, why: str, address: str, request_id: str) -> None:
+        # Whoever sits at a session that is not theirs is seen here, and nowhere else.
+        target = f"user:{who.user_id}"
+        self._audit.note(
+            AuditEvent("user.prove", "refused", who.name, address, request_id, target, {"why": why})
+        )
 
     @staticmethod
     def _unchanged(connection: Connection, seen: Row[Any]) -> None:

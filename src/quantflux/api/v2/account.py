@@ -156,7 +156,7 @@ def end_session(
 @router.post("/totp", summary="Set up a second factor", responses=_NOT_NOW)
 def set_up_totp(request: Request, services: Services, caller: Prover, proof: Proof) -> SetupShown:
     """Make a secret for an authenticator app. It counts once a code of it was confirmed."""
-    setup = services.accounts.set_up_totp(caller, proof.password, address=asked(request)["address"])
+    setup = services.accounts.set_up_totp(caller, proof.password, **asked(request))
     return SetupShown(secret=setup.secret, address=setup.address)
 
 
