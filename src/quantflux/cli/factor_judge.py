@@ -18,13 +18,8 @@ from quantflux.cli.output import add_row, answers, counted, notes, progress_bars
 from quantflux.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from quantflux.core.panel import Panel
     from quantflux.expressions.leaks import LeakCheck
-    from quantflux.factors.definition import FactorDefinition
     from quantflux.factors.evaluation import FactorReport
-    from quantflux.factors.universe import Market
 
 
 def evaluate(
@@ -51,6 +46,7 @@ def evaluate(
     """Judge factors: on paper, and as one can trade, with costs."""
     from quantflux.factors.evaluation import EvaluationPlan, Evaluator
     from quantflux.factors.market_data import load_market
+    from quantflux.factors.orientation import oriented, turned_round
 
     plan = EvaluationPlan(horizon=horizon, quantiles=quantiles)
     with opened(settings_of(context)) as platform:
@@ -61,12 +57,14 @@ def evaluate(
             raise InvalidRequest(f"--against compares one factor with others, {len(chosen)} were named")
         loaded = load_market(platform.data, start, end)
         with told() as hooks:
-            values = _oriented(engine.compute(names, start, end, hooks=hooks), chosen, loaded.market)
+            values = oriented(engine.compute(names, start, end, hooks=hooks), chosen, loaded.market)
+            _tell_turned_round(turned_round(chosen, values))
             others = split(against)
             beside = None
             if others is not None:
                 selected = engine.registry.select(others)
-                beside = _oriented(engine.compute(others, start, end, hooks=hooks), selected, loaded.market)
+                beside = oriented(engine.compute(others, start, end, hooks=hooks), selected, loaded.market)
+                _tell_turned_round(turned_round(selected, beside))
         evaluator = Evaluator(loaded.market, plan, industries=loaded.industries)
         with progress_bars() as bars:
             reports = [
@@ -81,18 +79,10 @@ def evaluate(
     print_reports(reports)
 
 
-def _oriented(panel: Panel, factors: Sequence[FactorDefinition], market: Market) -> dict[str, np.ndarray]:
-    """Return values on the market's axes, turned so that more is better where a definition says how."""
-    import numpy as np
-
-    laid = panel.reindex(times=market.panel.times, symbols=market.panel.symbols)
-    signs = {factor.id: factor.orientation or 1 for factor in factors if factor.id in panel}
-    turned = [name for name, sign in signs.items() if sign < 0]
-    if turned:
-        notes.print(
-            f"turned round, as less of it is better: {', '.join(turned)}", markup=False, soft_wrap=True
-        )
-    return {name: signs[name] * laid[name].astype(np.float64) for name in laid}
+def _tell_turned_round(names: Sequence[str]) -> None:
+    if names:
+        listed = ", ".join(names)
+        notes.print(f"turned round, as less of it is better: {listed}", markup=False, soft_wrap=True)
 
 
 def _write_reports(reports: Sequence[FactorReport], target: Path) -> None:

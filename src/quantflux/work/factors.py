@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from quantflux.accounts.permissions import Permission
 from quantflux.core.errors import InvalidRequest
@@ -16,9 +14,6 @@ from quantflux.work.hooks import value_hooks
 from quantflux.work.requests import ComputeFactors, EvaluateFactors, request_of
 
 if TYPE_CHECKING:
-    from quantflux.core.panel import Panel
-    from quantflux.factors.definition import FactorDefinition
-    from quantflux.factors.universe import Market
     from quantflux.platform import Platform
 
 _MOST_SERIES = 20
@@ -60,6 +55,7 @@ def evaluate(platform: Platform, payload: Mapping[str, Any], told: Told) -> dict
     """
     from quantflux.factors.evaluation import EvaluationPlan, Evaluator  # noqa: PLC0415 - brings the compiler
     from quantflux.factors.market_data import load_market  # noqa: PLC0415
+    from quantflux.factors.orientation import oriented, turned_round  # noqa: PLC0415
 
     wanted = request_of(EvaluateFactors, payload)
     engine = platform.factors
@@ -81,16 +77,9 @@ def evaluate(platform: Platform, payload: Mapping[str, Any], told: Told) -> dict
         reports.append(evaluator.report(name, array, beside).to_dict(series=wanted.series))
     return {
         "reports": reports,
-        "turned_round": [factor.id for factor in chosen if factor.orientation < 0 and factor.id in values],
+        "turned_round": turned_round(chosen, values),
         "left_out": engine.left_out(wanted.factors),
     }
-
-
-def oriented(panel: Panel, factors: Sequence[FactorDefinition], market: Market) -> dict[str, np.ndarray]:
-    """Return values on the market's axes, turned so that more is better where a definition says how."""
-    laid = panel.reindex(times=market.panel.times, symbols=market.panel.symbols)
-    signs = {factor.id: factor.orientation or 1 for factor in factors}
-    return {name: signs[name] * laid[name].astype(np.float64) for name in laid}
 
 
 def check(platform: Platform, what: str) -> dict[str, Any]:
