@@ -37,7 +37,7 @@ class Allowed:
     ----------
     free : int
     longest : float
-        Seconds of the longest delay; the first is one second, each further one twice as long.
+        Seconds of the longest delay; the first is two seconds, each further one twice as long.
     memory : float
         Seconds after the last attempt.
     """
