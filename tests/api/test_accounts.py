@@ -286,7 +286,10 @@ def test_the_system_tells_its_operators(as_role: AsRole) -> None:
 
     assert health["status"] == "ok"
     assert {part["name"] for part in health["parts"]} == {"database", "store", "cache"}
-    assert cache["backend"] == "memory" and set(cache["kinds"]) >= {"realtime", "results"}
+    assert (cache["backend"], cache["up"]) == ("memory", None) and set(cache["kinds"]) >= {
+        "realtime",
+        "results",
+    }
     assert reload["changed"] == [] and cleared["dropped"] == 0
 
 

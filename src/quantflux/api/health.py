@@ -122,7 +122,7 @@ def status_of(found: list[Part]) -> str:
 def _look(platform: Platform) -> list[Part]:
     def cache() -> str:
         stats = platform.cache.stats()
-        if stats.backend != "memory" and not stats.up:
+        if stats.up is False:
             raise StoreUnavailable("the shared tier does not answer; this process's memory is used")
         return stats.backend
 

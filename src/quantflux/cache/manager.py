@@ -253,7 +253,7 @@ class CacheManager:
                 for (tier, error), tally in sorted(self._tallies.errors.items())
             },
             self._shared.backend.name if self._shared is not None else "memory",
-            self._shared is not None and self._shared.up,
+            self._shared.up if self._shared is not None else None,
         )
 
     def shared_use(self) -> BackendUse | None:

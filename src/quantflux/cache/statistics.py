@@ -32,8 +32,8 @@ class CacheStats:
         By "tier: error".
     backend : str
         "memory" where there is no shared tier.
-    up : bool
-        Whether the shared tier is in use at present.
+    up : bool or None
+        Whether the shared tier is in use at present; None where there is none.
     """
 
     kinds: Mapping[str, KindStats]
@@ -43,4 +43,4 @@ class CacheStats:
     evictions: Mapping[str, int]
     errors: Mapping[str, int]
     backend: str
-    up: bool
+    up: bool | None

@@ -106,10 +106,10 @@ class ApiKeyWithText(TypedDict):
 
 
 class CacheShown(TypedDict):
-    """The cache of the process that answered."""
+    """The cache of the process that answered; `up` says whether its shared tier is in use, null where there is none."""
 
     backend: str
-    up: bool
+    up: bool | None
     entries: int
     bytes: int
     most_bytes: int

@@ -94,10 +94,10 @@ class KindShown(Answer):
 
 
 class CacheShown(Answer):
-    """The cache of the process that answered."""
+    """The cache of the process that answered; `up` says whether its shared tier is in use, null where there is none."""
 
     backend: str
-    up: bool
+    up: bool | None
     entries: int
     bytes: int
     most_bytes: int
