@@ -48,7 +48,7 @@ from quantflux.client.schemas import (
     MeasureBody,
     Minutes,
     Models,
-    ModelsVersionShown,
+    ModelVersionShown,
     OperatorShown,
     OrdersPolicy,
     Period,
@@ -77,12 +77,12 @@ from quantflux.client.schemas import (
     StageShown,
     State,
     StatusInput,
-    SystemVersionShown,
     TokensShown,
     Trailing,
     UserShown,
     UserWithPassword,
     VerificationShown,
+    VersionShown,
     View,
     WeightsPolicy,
 )
@@ -1755,7 +1755,7 @@ class ModelsOperations:
         text: str = "",
         limit: int = 100,
         offset: int = 0,
-    ) -> Pages[ModelsVersionShown]:
+    ) -> Pages[ModelVersionShown]:
         """Which models there are.
 
         List the newest version of each model, and the one in production.
@@ -2078,7 +2078,7 @@ class ModelsOperations:
         *,
         limit: int = 100,
         offset: int = 0,
-    ) -> Pages[ModelsVersionShown]:
+    ) -> Pages[ModelVersionShown]:
         """The versions of a model.
 
         List all versions of a model, the oldest first.
@@ -2112,7 +2112,7 @@ class ModelsOperations:
         *,
         reason: str,
         stage: Literal["production", "retired"] = "production",
-    ) -> ModelsVersionShown:
+    ) -> ModelVersionShown:
         """Bring a version into use, or out of it.
 
         Bring a version to production; what it replaces is retired, and can be promoted again.
@@ -2133,7 +2133,7 @@ class ModelsOperations:
             body=given(stage=stage, reason=reason),
             keyed=True,
         )
-        return cast("ModelsVersionShown", self._http.document(call))
+        return cast("ModelVersionShown", self._http.document(call))
 
     def read_predictions(
         self,
@@ -2899,13 +2899,13 @@ class SystemOperations:
 
     def version(
         self,
-    ) -> SystemVersionShown:
+    ) -> VersionShown:
         """What answers.
 
         Return the version of the server.
         """
         call = Call("GET", "/api/v2/system/version")
-        return cast("SystemVersionShown", self._http.document(call))
+        return cast("VersionShown", self._http.document(call))
 
 
 class UsersOperations:

@@ -657,25 +657,7 @@ class Minutes(TypedDict):
     closes: list[str]
 
 
-class Models(TypedDict):
-    """Stored predictions that make the score of the method `model`.
-
-    Attributes
-    ----------
-    ids : tuple of str
-        Models, all of which must have predicted on the day.
-    blend : {"mean", "weighted", "rank"}
-        The mean of predicted returns, the mean weighted by `weights`, or the mean of their percentile ranks (0 to 1).
-    weights : tuple of float
-        One a model, above zero.
-    """
-
-    ids: list[str]
-    blend: NotRequired[Literal["mean", "weighted", "rank"]]
-    weights: NotRequired[list[float]]
-
-
-class ModelsVersionShown(TypedDict):
+class ModelVersionShown(TypedDict):
     """A version of a model, without what was found about it.
 
     Attributes
@@ -704,6 +686,24 @@ class ModelsVersionShown(TypedDict):
     cells: int
     rank_ic: float | None
     verdict: str | None
+
+
+class Models(TypedDict):
+    """Stored predictions that make the score of the method `model`.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Models, all of which must have predicted on the day.
+    blend : {"mean", "weighted", "rank"}
+        The mean of predicted returns, the mean weighted by `weights`, or the mean of their percentile ranks (0 to 1).
+    weights : tuple of float
+        One a model, above zero.
+    """
+
+    ids: list[str]
+    blend: NotRequired[Literal["mean", "weighted", "rank"]]
+    weights: NotRequired[list[float]]
 
 
 class NewApiKey(TypedDict):
@@ -792,6 +792,14 @@ class PageOfJobShown(TypedDict):
     total: NotRequired[int | None]
 
 
+class PageOfModelVersionShown(TypedDict):
+    """Page[ModelVersionShown]."""
+
+    items: list[ModelVersionShown]
+    next: NotRequired[int | None]
+    total: NotRequired[int | None]
+
+
 class PageOfRecordShown(TypedDict):
     """Page[RecordShown]."""
 
@@ -804,14 +812,6 @@ class PageOfUserShown(TypedDict):
     """Page[UserShown]."""
 
     items: list[UserShown]
-    next: NotRequired[int | None]
-    total: NotRequired[int | None]
-
-
-class PageOfVersionShown(TypedDict):
-    """Page[VersionShown]."""
-
-    items: list[ModelsVersionShown]
     next: NotRequired[int | None]
     total: NotRequired[int | None]
 
@@ -1304,13 +1304,6 @@ class StageShown(TypedDict):
     replaced_by: int | None
 
 
-class SystemVersionShown(TypedDict):
-    """What answers."""
-
-    version: str
-    api: str
-
-
 class TokensShown(TypedDict):
     """What to send from now on.
 
@@ -1384,6 +1377,13 @@ class VerificationShown(TypedDict):
     bad_seq: int | None
     problem: str
     copied_seq: int | None
+
+
+class VersionShown(TypedDict):
+    """What answers."""
+
+    version: str
+    api: str
 
 
 class View(TypedDict):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import ConfigDict, Field
-from pydantic.config import JsonDict
 from starlette.concurrency import run_in_threadpool
 
 from quantflux.accounts.limits.kinds import RouteKind
@@ -18,18 +16,25 @@ from quantflux.api.accepted import ACCEPTED, JobShown, submit
 from quantflux.api.access import Services, needs
 from quantflux.api.answers import Form, encode, form_of
 from quantflux.api.auditing import event
-from quantflux.api.bodies import Answer, Body
 from quantflux.api.cached import answer
 from quantflux.api.idempotency import IdempotencyKey
 from quantflux.api.pages import Limit, Offset, Page, cut
 from quantflux.api.questions import Found, Question
 from quantflux.api.routing import Router
 from quantflux.api.v2.asked import MAX_CELLS, MAX_SYMBOLS, End, FormatName, Start, instant, names
+from quantflux.api.v2.factor_shapes import (
+    CheckFactor,
+    ComputeBody,
+    DefineFactor,
+    EvaluateBody,
+    FactorDetails,
+    FactorShown,
+    LibraryShown,
+    OperatorShown,
+    facts_of,
+)
 from quantflux.api.v2.research import (
-    Described,
-    Document,
     SomeSymbols,
-    examples,
     one_document,
     plain_answer,
     research_datasets,
@@ -75,102 +80,11 @@ FactorNames = Annotated[
         openapi_examples={"one": {"value": "reversal_20"}},
     ),
 ]
-ComputeBody = Annotated[Document, Described(ComputeFactors), examples(classic={"factors": ["classic"]})]
-EvaluateBody = Annotated[
-    Document,
-    Described(EvaluateFactors),
-    examples(reversal={"factors": ["reversal_20"], "horizon": 5, "quantiles": 5}),
-]
 _UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: {"description": "No factor is called that; similar names are told."}
 }
 _WAITED_SECONDS = 5.0
 """Computing that a read may wait for; more has to be asked for as a job."""
-
-_EXAMPLE: JsonDict = {
-    "id": "reversal_20",
-    "library": "classic",
-    "expression": "1 - close / delay(close, 20)",
-    "description": "Fall of the last 20 days",
-    "source": "Jegadeesh (1990)",
-    "better": "more",
-    "version": 1,
-    "owner": "quantflux",
-}
-
-
-class FactorShown(Answer):
-    """A factor: its formula, what it measures, and which values promise a higher return."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-
-    id: str
-    library: str
-    expression: str
-    description: str
-    source: str
-    better: Literal["more", "less", "unknown"]
-    version: int
-    owner: str
-
-
-class FactorDetails(FactorShown):
-    """A factor, what it reads and how far it looks back (null: over all rows), and its older versions."""
-
-    canonical: str
-    digest: str
-    reads: list[str]
-    looks_back: int | None
-    versions: list[FactorShown]
-
-
-class LibraryShown(Answer):
-    """A library of factors."""
-
-    name: str
-    factors: int
-    source: str
-
-
-class OperatorShown(Answer):
-    """An operator of the expression language."""
-
-    name: str
-    usage: str
-    definition: str
-    family: str
-
-
-class DefineFactor(Body):
-    """A factor of one's own, or a new version of it."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "quiet_reversal",
-                    "expression": "-ts_corr(close, volume, 10)",
-                    "description": "Prices that move without volume",
-                    "better": "more",
-                }
-            ]
-        }
-    )
-
-    id: Annotated[str, Field(min_length=1, max_length=64)]
-    expression: Annotated[str, Field(min_length=1, max_length=20_000)]
-    description: Annotated[str, Field(max_length=500)] = ""
-    better: Literal["more", "less", "unknown"] = "unknown"
-
-
-class CheckFactor(Body):
-    """A factor by name, or an expression; labels may look ahead with lead()."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"expression": "lead(close, 5) / lead(open, 1) - 1"}]}
-    )
-
-    expression: Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
 @router.get(
@@ -202,7 +116,7 @@ def list_factors(
         if whose in (None, factor.owner) and _has(factor, text.lower())
     ]
     items, following = cut(request, response, found, limit=limit, offset=offset)
-    return Page(items=[FactorShown(**_told(factor)) for factor in items], next=following, total=len(found))
+    return Page(items=[FactorShown(**facts_of(factor)) for factor in items], next=following, total=len(found))
 
 
 @router.get("/libraries", summary="The libraries of factors")
@@ -313,7 +227,7 @@ def define_factor(
     )
     told = {"version": made.version, "expression": made.expression[:500]}
     services.audit.note(event(request, caller, "factor.define", made.id, **told))
-    return FactorShown(**_told(made))
+    return FactorShown(**facts_of(made))
 
 
 @router.post(
@@ -377,12 +291,12 @@ def read_factor(
     factor = registry.get(name, version)
     known = registry.versions(factor.id) if factor.library == USER_LIBRARY else ()
     return FactorDetails(
-        **_told(factor),
+        **facts_of(factor),
         canonical=to_text(factor.node),
         digest=factor.node.digest,
         reads=list(fields_of(factor.node)),
         looks_back=lookback_of(factor.node),
-        versions=[FactorShown(**_told(each)) for each in known],
+        versions=[FactorShown(**facts_of(each)) for each in known],
     )
 
 
@@ -452,16 +366,3 @@ def _check_cells(factors: int, days: int, symbols: int) -> None:
 
 def _has(factor: FactorDefinition, text: str) -> bool:
     return not text or text in f"{factor.id} {factor.expression} {factor.description}".lower()
-
-
-def _told(factor: FactorDefinition) -> dict[str, Any]:
-    return {
-        "id": factor.id,
-        "library": factor.library,
-        "expression": factor.expression,
-        "description": factor.description,
-        "source": factor.source,
-        "better": {1: "more", -1: "less", 0: "unknown"}[factor.orientation],
-        "version": factor.version,
-        "owner": factor.owner,
-    }

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from quantflux.accounts.limits.kinds import RouteKind
@@ -17,19 +15,24 @@ from quantflux.api.accepted import ACCEPTED, JobShown, submit
 from quantflux.api.access import Services, needs
 from quantflux.api.answers import Form, json_of
 from quantflux.api.auditing import event, record
-from quantflux.api.bodies import Answer, Body
 from quantflux.api.cached import answer
 from quantflux.api.idempotency import IdempotencyKey
 from quantflux.api.pages import Limit, Offset, Page, cut
 from quantflux.api.questions import Found, Question
 from quantflux.api.routing import Router
 from quantflux.api.v2.asked import names
+from quantflux.api.v2.model_shapes import (
+    Judging,
+    ModelVersionShown,
+    Promotion,
+    StageShown,
+    TrainBody,
+    TuneBody,
+    version_shown,
+)
 from quantflux.api.v2.research import (
-    Described,
-    Document,
     OfDay,
     SomeSymbols,
-    examples,
     last_day,
     one_document,
     plain_answer,
@@ -38,7 +41,7 @@ from quantflux.api.v2.research import (
     versions_of_models,
 )
 from quantflux.core.errors import QuantfluxError
-from quantflux.learning.registry import PRODUCTION, ModelVersion
+from quantflux.learning.registry import PRODUCTION
 from quantflux.work import quotes
 from quantflux.work.catalogue import KINDS
 from quantflux.work.documents import model_document
@@ -63,116 +66,6 @@ Version = Annotated[
     ),
 ]
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such model or version."}}
-_MODEL: dict[str, Any] = {
-    "id": "reversal",
-    "kind": "ridge",
-    "features": {
-        "names": ["classic.reversal_20", "ts_std(close / delay(close, 1), 10)"],
-        "scale": "standard",
-        "missing": "median",
-    },
-    "label": {"horizon": 5},
-    "split": {"train": 400, "valid": 60, "test": 100},
-}
-TrainBody = Annotated[Document, Described(TrainModel), examples(ridge={"model": _MODEL, "control": False})]
-TuneBody = Annotated[
-    Document,
-    Described(TuneModel),
-    examples(
-        ridge={
-            "model": {**_MODEL, "id": "searched", "kind": "elastic_net"},
-            "trials": 5,
-            "space": {"alpha": {"low": 0.0001, "high": 0.1, "log": True}},
-        }
-    ),
-]
-
-
-class VersionShown(Answer):
-    """A version of a model, without what was found about it.
-
-    Attributes
-    ----------
-    first, last : date
-        Of the days it learnt from.
-    cells : int
-        It learnt from.
-    rank_ic : float or None
-        Mean tradable RankIC out of sample.
-    verdict : str
-        What the figures say.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "demo",
-                    "version": 1,
-                    "name": "demonstration",
-                    "kind": "lightgbm",
-                    "task": "regression",
-                    "stage": "production",
-                    "since": "2025-12-31T08:00:00Z",
-                    "created": "2025-12-31T08:00:00Z",
-                    "actor": "ann",
-                    "first": "2023-10-09",
-                    "last": "2025-12-22",
-                    "cells": 220000,
-                    "rank_ic": 0.031,
-                    "verdict": "found",
-                }
-            ]
-        }
-    )
-
-    id: str
-    version: int
-    name: str
-    kind: str
-    task: str
-    stage: Literal["candidate", "production", "retired"]
-    since: datetime
-    created: datetime
-    actor: str
-    first: date
-    last: date
-    cells: int
-    rank_ic: float | None
-    verdict: str | None
-
-
-class StageShown(Answer):
-    """What happened to a version: when, to which stage, by whom and why."""
-
-    version: int
-    stage: str
-    at: datetime
-    actor: str
-    reason: str
-    replaced_by: int | None
-
-
-class Promotion(Body):
-    """Where a version is brought to, and why; kept in its history."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"stage": "production", "reason": "better than version 1 since March"}]
-        }
-    )
-
-    stage: Literal["production", "retired"] = "production"
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
-
-
-class Judging(Body):
-    """Which version is judged, and whether with what each day gave."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1, "series": False}]})
-
-    version: Annotated[int, Field(ge=1, le=10**9)] | None = None
-    series: bool = False
 
 
 @router.get("", summary="Which models there are")
@@ -184,7 +77,7 @@ def list_models(
     text: Annotated[str, Query(max_length=200, description="Only with this in id, name or kind.")] = "",
     limit: Limit = 100,
     offset: Offset = 0,
-) -> Page[VersionShown]:
+) -> Page[ModelVersionShown]:
     """List the newest version of each model, and the one in production."""
     known = services.models.registry.list()
     newest = {each.id: each.version for each in known}
@@ -195,7 +88,7 @@ def list_models(
         and text.lower() in f"{each.id} {each.name} {each.kind}".lower()
     ]
     items, following = cut(request, response, found, limit=limit, offset=offset)
-    return Page(items=[_shown(each) for each in items], next=following, total=len(found))
+    return Page(items=[version_shown(each) for each in items], next=following, total=len(found))
 
 
 @router.post(
@@ -261,13 +154,13 @@ def list_versions(
     model: ModelId,
     limit: Limit = 100,
     offset: Offset = 0,
-) -> Page[VersionShown]:
+) -> Page[ModelVersionShown]:
     """List all versions of a model, the oldest first."""
     registry = services.models.registry
     registry.history(model)  # says so if there is no such model
     found = registry.list(model)
     items, following = cut(request, response, found, limit=limit, offset=offset)
-    return Page(items=[_shown(each) for each in items], next=following, total=len(found))
+    return Page(items=[version_shown(each) for each in items], next=following, total=len(found))
 
 
 @router.get("/{model}/history", summary="What happened to a model's versions", responses=_UNKNOWN)
@@ -438,7 +331,7 @@ def promote_version(
     version: Annotated[int, Path(ge=1, le=10**9)],
     body: Promotion,
     key: IdempotencyKey,
-) -> VersionShown:
+) -> ModelVersionShown:
     """Bring a version to production; what it replaces is retired, and can be promoted again. It is audited."""
     services.models.registry.get(model, version)
     target, told = f"{model} version {version}", {"stage": body.stage, "reason": body.reason}
@@ -452,18 +345,8 @@ def promote_version(
             replace(event(request, caller, "model.promote", target, **told), outcome="failed")
         )
         raise
-    return _shown(done)
+    return version_shown(done)
 
 
 def _question(text: str) -> Question:
     return Question("results", text, Form.COLUMNS, research_datasets(), Permission.MODELS_READ)
-
-
-def _shown(version: ModelVersion) -> VersionShown:
-    told = {
-        name: getattr(version, name)
-        for name in VersionShown.model_fields
-        if name not in ("rank_ic", "verdict")
-    }
-    figures = version.figures
-    return VersionShown(**told, rank_ic=figures.get("rank_ic"), verdict=figures.get("verdict"))
