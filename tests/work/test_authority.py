@@ -10,7 +10,7 @@ import pytest
 
 from quantflux.accounts.permissions import Permission, Role
 from quantflux.accounts.principal import LOCAL
-from quantflux.accounts.users import User
+from quantflux.accounts.user import User
 from quantflux.config import Settings, V1Settings
 from quantflux.jobs import Job
 from quantflux.platform import Platform

@@ -20,7 +20,8 @@ from quantflux.accounts.permissions import Permission
 from quantflux.accounts.principal import Principal
 from quantflux.accounts.revocation import Revocations
 from quantflux.accounts.sessions import Session, Sessions
-from quantflux.accounts.users import Users, row_of_user
+from quantflux.accounts.user import row_of_user
+from quantflux.accounts.users import Users
 from quantflux.core.errors import Conflict, Forbidden, InvalidRequest, NotAuthenticated, NotFound
 from quantflux.database import Database
 

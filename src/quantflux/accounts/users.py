@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,51 +22,15 @@ from quantflux.accounts.principal import LOCAL, Principal
 from quantflux.accounts.revocation import Revocations
 from quantflux.accounts.sessions import EndReason, Sessions
 from quantflux.accounts.tokens import refusal
+from quantflux.accounts.user import User, row_of_user, user_of
 from quantflux.core.clock import Clock
 from quantflux.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from quantflux.database import Database
 from quantflux.database.tables.accounts import users
-from quantflux.database.times import from_micros, to_micros
+from quantflux.database.times import to_micros
 
 FIRST_NAME = "admin"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user, without what proves who they are.
-
-    Attributes
-    ----------
-    id : int
-    name : str
-        Lower case.
-    role : Role
-    disabled : bool
-    must_change_password : bool
-        Until they have, they may do nothing else.
-    has_totp : bool
-        Whether log-in asks for a second factor.
-    version : int
-        Counted up by whatever voids access given before.
-    created_at, password_changed_at : datetime
-    """
-
-    id: int
-    name: str
-    role: Role
-    disabled: bool
-    must_change_password: bool
-    has_totp: bool
-    version: int
-    created_at: datetime
-    password_changed_at: datetime
-
-    @property
-    def state(self) -> str:
-        """A digest of what an administrator can change, for the audit log."""
-        text = f"{self.role}|{self.disabled}|{self.must_change_password}|{self.has_totp}|{self.version}"
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Users:
@@ -376,33 +338,6 @@ class Users:
 def random_password() -> str:
     """Return 120 random bits as letters, digits, dash and underscore."""
     return secrets.token_urlsafe(15)
-
-
-def row_of_user(connection: Connection, user: int | str, *, hold: bool = False) -> Row[Any]:
-    """Return a user's row by id or name, held until the transaction ends if wanted."""
-    column = users.c.id if isinstance(user, int) else users.c.name
-    wanted = select(users).where(column == user)
-    row = connection.execute(wanted.with_for_update() if hold else wanted).one_or_none()
-    if row is None:
-        raise NotFound(
-            f"no user is called {user!r:.80}" if isinstance(user, str) else f"there is no user {user}"
-        )
-    return row
-
-
-def user_of(row: Row[Any]) -> User:
-    """Return a user from a row of the table."""
-    return User(
-        row.id,
-        row.name,
-        Role(row.role),
-        row.disabled,
-        row.must_change_password,
-        row.totp_confirmed,
-        row.version,
-        from_micros(row.created_at),
-        from_micros(row.password_changed_at),
-    )
 
 
 def _require_manager(actor: Principal) -> None:

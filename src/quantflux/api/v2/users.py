@@ -11,7 +11,7 @@ from pydantic import Field
 from quantflux.accounts.limits.kinds import RouteKind
 from quantflux.accounts.permissions import Permission, Role
 from quantflux.accounts.principal import Principal
-from quantflux.accounts.users import User
+from quantflux.accounts.user import User
 from quantflux.api.access import Services, needs
 from quantflux.api.bodies import Answer, Body
 from quantflux.api.pages import Limit, Offset, Page, cut
