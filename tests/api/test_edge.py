@@ -17,11 +17,14 @@ from starlette.types import Message, Receive, Scope, Send
 from quantflux.api.access import public
 from quantflux.api.app import create_app
 from quantflux.api.edge import Edge, EdgeRules
+from quantflux.api.errors import TABLE
 from quantflux.api.headers import SECURITY
 from quantflux.api.routing import Router
 from quantflux.core.errors import StoreUnavailable
 from quantflux.core.hosts import network_of
+from quantflux.observability.metrics import registry
 from quantflux.platform import Platform
+from tests.api import handbook
 from tests.api.conftest import AsRole, TestClient, settings_in, with_cheap_passwords
 
 REQUEST_ID = re.compile(r"[0-9a-f]{16}")
@@ -339,6 +342,30 @@ def test_what_breaks_after_the_answer_began_is_not_answered_twice() -> None:
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(call(Edge(breaks, rules())))
+
+
+def test_refusals_are_counted_by_codes_that_nobody_can_invent(
+    anonymous: TestClient, as_role: AsRole, api: FastAPI
+) -> None:
+    def counted() -> dict[str, float]:
+        samples = (sample for family in registry.collect() for sample in family.samples)
+        return {s.labels["code"]: s.value for s in samples if s.name == "quantflux_requests_refused_total"}
+
+    viewer, before = as_role("viewer"), counted()
+    anonymous.get("/api/v2/users")
+    anonymous.get("/api/v2/users", headers={"Authorization": "Bearer evil-label"})
+    viewer.get("/api/v2/users")
+    viewer.get("/api/v2/bars/EVIL.LABEL")
+    viewer.get("/evil-label?evil=label")
+    viewer.post("/api/v2/auth/login", content=b"x" * 10, headers={"Content-Type": "evil/label"})
+    viewer.get("/api/v2/instruments")
+    after = counted()
+
+    grown = {code: after[code] - before.get(code, 0) for code in after if after[code] > before.get(code, 0)}
+    assert grown["not_authenticated"] == 2 and grown["forbidden"] == 1
+    assert sum(grown.values()) == 6
+    said = {code for _, code in handbook.problem_codes()} | {verdict.code for verdict in TABLE.values()}
+    assert set(after) <= said | {"bad_request", "headers_too_slow", "headers_too_large"}
 
 
 def test_docs_and_metrics_are_guarded(

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from quantflux.api.errors import MEDIA_TYPE, document
 from quantflux.api.headers import SECURITY
+from quantflux.observability.metrics import requests_refused
 
 MOST_HEADER_BYTES = 65_536
 MOST_HEADERS = 100
@@ -152,6 +153,7 @@ class GuardedConnection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         code = {400: "bad_request", 408: "headers_too_slow", 431: "headers_too_large"}[status]
+        requests_refused.labels(code).inc()
         body = document(status, code, detail, "")
         headers = [
             (b"content-type", MEDIA_TYPE.encode()),

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from quantflux.api.exchange import KEY
 from quantflux.core import errors
+from quantflux.observability.metrics import requests_refused
 
 logger = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ def _answer(
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Response:
+    requests_refused.labels(code).inc()  # codes are ours, so there are few
     body = document(status, code, detail, request_id, **more)
     return Response(body, status, dict(headers or {}), MEDIA_TYPE)
 

@@ -34,6 +34,12 @@ requests_shed = Counter(
     "Requests told to come back because the process had no room.",
     registry=registry,
 )
+requests_refused = Counter(
+    "quantflux_requests_refused_total",
+    "Requests answered with a problem instead of what they asked for, by its `code`.",
+    ("code",),
+    registry=registry,
+)
 
 
 def exposition() -> bytes:

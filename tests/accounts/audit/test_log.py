@@ -11,6 +11,7 @@ from sqlalchemy import text
 from quantflux.accounts.audit import ACCESS, LOG_IN, AuditEvent
 from quantflux.accounts.audit.chain import Chain
 from quantflux.core.errors import InvalidRequest, StoreUnavailable
+from quantflux.observability.metrics import registry
 from tests.accounts.audit.material import rows_of, site_of
 
 
@@ -84,8 +85,13 @@ def test_refusals_of_one_caller_become_one_entry_with_a_count(site):
     assert (second.event.actor, dict(second.event.details)) == ("mallory", {})
 
 
+def measured(end: str) -> float:
+    return registry.get_sample_value("quantflux_audit_notes_total", {"end": end}) or 0.0
+
+
 def test_what_does_not_fit_is_counted_and_the_count_is_recorded(tmp_path, clock):
     site = site_of(tmp_path, clock, capacity=10)
+    written, lost = measured("written"), measured("lost")
     for i in range(25):
         site.log.note(AuditEvent("data.export", "done", f"user {i}"))
     site.log.flush()
@@ -93,12 +99,14 @@ def test_what_does_not_fit_is_counted_and_the_count_is_recorded(tmp_path, clock)
     entries = site.log.entries()
     assert len(entries) == 11
     assert (entries[-1].event.action, dict(entries[-1].event.details)) == ("audit.overflow", {"lost": 15})
+    assert (measured("written") - written, measured("lost") - lost) == (11, 15)
     site.log.close()
     site.database.close()
 
 
 def test_notes_outlast_a_failure_of_the_database_and_the_overflow_is_not_forgotten(tmp_path, clock):
     site = site_of(tmp_path, clock, capacity=3)
+    written, lost = measured("written"), measured("lost")
     for i in range(5):
         site.log.note(AuditEvent("data.export", "done", f"user {i}"))
     with site.behind() as connection:
@@ -113,6 +121,7 @@ def test_notes_outlast_a_failure_of_the_database_and_the_overflow_is_not_forgott
     entries = site.log.entries()
     assert [entry.event.actor for entry in entries] == ["user 0", "user 1", "user 2", ""]
     assert dict(entries[-1].event.details) == {"lost": 3}
+    assert (measured("written") - written, measured("lost") - lost) == (4, 3), "each once"
     site.log.close()
     site.database.close()
 

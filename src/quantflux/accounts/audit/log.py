@@ -17,6 +17,7 @@ from quantflux.accounts.audit.chain import FIRST, Chain, Row
 from quantflux.accounts.audit.copying import HeadCopier
 from quantflux.accounts.audit.events import AuditEntry, AuditEvent, Outcome, Verification
 from quantflux.accounts.audit.head import HeadFile
+from quantflux.accounts.audit.metrics import notes_written
 from quantflux.accounts.audit.notes import Note, Notes
 from quantflux.accounts.audit.reading import entries_of, head_of, log_ins_of
 from quantflux.accounts.audit.texts import details_text, plain
@@ -282,6 +283,7 @@ class AuditLog:
                     events = [(note.at, note.as_event()) for note in batch]
                     last = self._append(connection, events)
                 written += len(batch)
+                notes_written.inc(sum(note.times for note in batch))
                 self._copier.appended = True
                 for seq, (at, event) in enumerate(events, start=last - len(batch) + 1):
                     self._watch(seq, at, event)

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from quantflux.accounts.audit.events import AuditEvent
+from quantflux.accounts.audit.metrics import notes_lost
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Notes:
                     same.times += 1
                     return False
             if len(self._waiting) >= self._capacity:
-                self._lost += 1
+                self._lose(1)
                 return False
             note = Note(at, event)
             self._waiting.append(note)
@@ -77,7 +78,12 @@ class Notes:
         with self._lock:
             room = max(self._capacity - len(self._waiting), 0)
             self._waiting.extendleft(reversed(notes[:room]))
-            self._lost += lost + sum(note.times for note in notes[room:])
+            self._lost += lost
+            self._lose(sum(note.times for note in notes[room:]))
+
+    def _lose(self, count: int) -> None:
+        self._lost += count
+        notes_lost.inc(count)
 
     def __len__(self) -> int:
         return len(self._waiting)
