@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -29,6 +30,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", StarletteDeprecationWarning)
     from starlette.testclient import TestClient
 
+RENEWED_SECONDS = 240.0
+
 AsRole = Callable[[str], TestClient]
 
 PASSWORD = "rain over nine hills"
@@ -54,6 +57,25 @@ def log_in(platform: Platform, role: str) -> str:
     first = platform.accounts.log_in(user.name, given, address="192.0.2.1")
     caller = platform.accounts.authenticate_request(f"Bearer {first.access}", None, address="192.0.2.1")
     return platform.accounts.change_password(caller, given, PASSWORD, address="192.0.2.1").access
+
+
+def clients_of(app: FastAPI, platform: Platform) -> AsRole:
+    """Return what gives a client that is logged in as a user of a role, always the same user.
+
+    Tokens end after ten minutes, and some applications serve tests for longer: whose token is old is logged in again.
+    """
+    tokens: dict[str, tuple[str, float]] = {}
+
+    def client(role: str) -> TestClient:
+        token, since = tokens.get(role, ("", 0.0))
+        if not token:
+            tokens[role] = log_in(platform, role), time.monotonic()
+        elif time.monotonic() - since > RENEWED_SECONDS:
+            again = platform.accounts.log_in(f"some-{role}", PASSWORD, address="192.0.2.1")
+            tokens[role] = again.access, time.monotonic()
+        return TestClient(app, headers={"Authorization": f"Bearer {tokens[role][0]}"})
+
+    return client
 
 
 @pytest.fixture(scope="session")
@@ -97,11 +119,4 @@ def anonymous(api: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def as_role(api: FastAPI, platform: Platform) -> AsRole:
     """Return a client that is logged in as a user of a role, always the same one: `as_role("viewer")`."""
-    tokens: dict[str, str] = {}
-
-    def client(role: str) -> TestClient:
-        if role not in tokens:
-            tokens[role] = log_in(platform, role)
-        return TestClient(api, headers={"Authorization": f"Bearer {tokens[role]}"})
-
-    return client
+    return clients_of(api, platform)

@@ -23,7 +23,7 @@ from quantflux.data.schema import (
 )
 from quantflux.data.sources.synthetic import SyntheticMarket
 from quantflux.platform import Platform
-from tests.api.conftest import AsRole, TestClient, log_in, settings_in, with_cheap_passwords
+from tests.api.conftest import AsRole, clients_of, settings_in, with_cheap_passwords
 
 FIRST, LAST, DAY = date(2023, 1, 3), date(2024, 6, 28), date(2024, 5, 31)
 FLOW_DAYS = 40
@@ -89,14 +89,7 @@ def code(bars: pd.DataFrame) -> str:
 @pytest.fixture(scope="session")
 def as_role(platform: Platform) -> AsRole:
     """As in the tests around these, with one application for all of these tests."""
-    app, tokens = create_app(platform), dict[str, str]()
-
-    def client(role: str) -> TestClient:
-        if role not in tokens:
-            tokens[role] = log_in(platform, role)
-        return TestClient(app, headers={"Authorization": f"Bearer {tokens[role]}"})
-
-    return client
+    return clients_of(create_app(platform), platform)
 
 
 @pytest.fixture

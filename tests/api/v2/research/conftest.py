@@ -21,7 +21,7 @@ from quantflux.learning.models import load
 from quantflux.platform import Platform
 from quantflux.work.authority import still_may
 from quantflux.work.catalogue import KINDS
-from tests.api.conftest import AsRole, TestClient, log_in, settings_in, with_cheap_passwords
+from tests.api.conftest import AsRole, TestClient, clients_of, settings_in, with_cheap_passwords
 
 FIRST, LAST = date(2022, 10, 10), date(2025, 12, 31)
 
@@ -71,14 +71,7 @@ def api(platform: Platform) -> FastAPI:
 @pytest.fixture(scope="package")
 def as_role(api: FastAPI, platform: Platform) -> AsRole:
     """Return a client that is logged in as a user of a role, always the same one."""
-    tokens: dict[str, str] = {}
-
-    def client(role: str) -> TestClient:
-        if role not in tokens:
-            tokens[role] = log_in(platform, role)
-        return TestClient(api, headers={"Authorization": f"Bearer {tokens[role]}"})
-
-    return client
+    return clients_of(api, platform)
 
 
 @pytest.fixture(scope="package")
