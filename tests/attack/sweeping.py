@@ -1,17 +1,55 @@
-"""Puts payloads into every place of the API that takes text."""
+"""Puts payloads into every place of the API that takes text, and judges what comes back."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tests.attack.target import Reply, Target
+import pyarrow.compute as pc
 
-Place = Callable[[str], Reply]
-"""Sends a payload."""
+from quantflux.data.schema import DAILY
+from tests.attack.target import Reply, Target, market
 
-_FITTING = {"symbol": "600001.SH", "ts_code": "600001.SH", "day": "2024-01-03", "name": "stock_daily_data"}
+SONG = "a canary sings of what nobody asked for"
+"""What canaries hold: files, tables and measurements that no request names."""
+NUMBER = 8675309
+"""The same, where a number is wanted."""
+CANARIES = (SONG.encode(), str(NUMBER).encode(), b"root:x:")
+"""What no reply may hold; the last stands in /etc/passwd."""
+
+SYMBOL = "600001.SH"
+START, END = "2024-01-02", "2024-02-01"
+_FITTING = {
+    "symbol": SYMBOL,
+    "symbols": SYMBOL,
+    "ts_code": SYMBOL,
+    "day": "2024-01-03",
+    "name": "stock_daily_data",
+    "job_id": "0" * 32,
+    "start": START,
+    "end": END,
+    "start_date": START,
+    "end_date": END,
+    "fields": "close",
+    "factors": "reversal_20",
+}
+_READING = (
+    "/api/v2/bars/{symbol}",
+    "/api/v2/bars",
+    "/api/v2/cross-sections/{day}",
+    "/api/v2/panels",
+    "/api/v2/datasets/{name}/rows",
+    "/api/v2/exports/bars",
+    "/api/v2/exports/datasets/{name}",
+    "/api/v2/factors/values",
+    "/api/stocks/{ts_code}/history",
+)
+"""Answered from the market's rows when asked with what fits."""
+
 _BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/v2/aggregates": (
         "viewer",
@@ -55,25 +93,187 @@ _BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def places(target: Target) -> list[tuple[str, Place]]:
-    """Return every query and path parameter of what reads, and every text in some bodies, by name."""
-    found: list[tuple[str, Place]] = []
+class Takes(Enum):
+    """What a place takes, and so which payloads may be answered with success."""
+
+    VALUES = "a symbol, a day, a column, a number: no payload is one"
+    FILTER = "a text to look for: what bears it is told, and nothing else"
+    TEXT = "any text, which is kept as it is"
+    NAME = "a name that is given to something: letters, digits and few signs"
+    CODE = "version 1's symbol: there are no rows of one that is not listed"
+    SWITCH = "version 1's switch, which any text turns off"
+
+
+_TAKES = {
+    **dict.fromkeys(
+        (
+            "/api/v2/audit?action",
+            "/api/v2/audit?actor",
+            "/api/v2/jobs?kind",
+            "/api/v2/instruments?text",
+            "/api/v2/instruments?industry",
+            "/api/v2/factors?owner",
+            "/api/v2/factors?text",
+            "/api/v2/factors/operators?text",
+            "/api/v2/models?text",
+            "/api/stocks?industry",
+            "/api/stocks?area",
+            "/api/stocks?search",
+            "/api/ml-factor/factors/list?factor_type",
+            "/api/analysis/screen: industry",
+            "/api/analysis/screen: area",
+        ),
+        Takes.FILTER,
+    ),
+    **dict.fromkeys(
+        (
+            "/api/v2/factors: description",
+            "/api/ml-factor/factors/custom: factor_name",
+            "/api/ml-factor/factors/custom: factor_type",
+            # Ordering by what is no column of version 1's leaves the order as it is, of no rows.
+            "/api/analysis/screen: order_by",
+        ),
+        Takes.TEXT,
+    ),
+    **dict.fromkeys(
+        (
+            "/api/v2/users: name",
+            "/api/v2/aggregates: measures.0.name",
+            "/api/v2/factors: id",
+            "/api/v2/factors: expression",
+            "/api/v2/factors/check: expression",
+            "/api/v2/factors/compute: factors.0",
+            "/api/ml-factor/factors/custom: factor_id",
+            "/api/ml-factor/factors/custom: factor_formula",
+            "GET /api/v2/factors/{name} name",
+            "DELETE /api/v2/factors/{name} name",
+        ),
+        Takes.NAME,
+    ),
+    **{
+        f"GET /api/stocks/{{ts_code}}/{of} ts_code": Takes.CODE
+        for of in ("history", "factors", "moneyflow", "cyq")
+    },
+    "/api/ml-factor/factors/list?is_active": Takes.SWITCH,
+}
+"""Of the places that take more than values."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a payload goes, and how it is sent there."""
+
+    name: str
+    send: Callable[[str], Reply]
+
+    @property
+    def takes(self) -> Takes:
+        return _TAKES.get(self.name, Takes.VALUES)
+
+
+# ---- judging --------------------------------------------------------------------------------------
+
+
+def wrong_with(place: Place, payload: str, reply: Reply, canaries: Sequence[bytes] = CANARIES) -> str:
+    """Say what is wrong with a reply to a payload; nothing if it is as it should be."""
+    found = [canary for canary in canaries if canary in reply.body]
+    if found:
+        return f"tells {found}"
+    if reply.status >= 500:
+        return "fails"
+    if reply.status >= 300:
+        return ""
+    if place.takes is Takes.VALUES:
+        return "takes the payload for a value"
+    if place.takes is Takes.NAME and not re.fullmatch(r"[A-Za-z_][\w.-]*", payload):
+        return "takes the payload for a name"
+    if others := _symbols_in(reply, payload, place):
+        return f"tells of {others}"
+    if place.takes is Takes.CODE and reply.json()["data"]:
+        return "has rows of the payload"
+    if place.takes is Takes.FILTER and not all(_bears(row, payload) for row in _rows(reply.json())):
+        return "has rows that do not bear the payload"
+    return ""
+
+
+def _symbols_in(reply: Reply, payload: str, place: Place) -> list[str]:
+    """Return the symbols that a reply tells of, but for those that were asked for."""
+    asked = SYMBOL if place.takes is Takes.NAME else ""
+    return [
+        symbol
+        for symbol in symbols()
+        if symbol.encode() in reply.body and symbol != asked and payload not in symbol
+    ]
+
+
+def symbols() -> list[str]:
+    """Return the market's symbols."""
+    return sorted(pc.unique(market()[DAILY]["symbol"]).to_pylist())
+
+
+def _rows(document: Any) -> list[Any]:
+    if isinstance(document, dict):
+        inside = [_rows(value) for key, value in document.items() if key != "criteria"]
+        return next((rows for rows in inside if rows), [])
+    return document if isinstance(document, list) else []
+
+
+def _bears(row: Any, payload: str) -> bool:
+    parts = row.values() if isinstance(row, dict) else row if isinstance(row, list) else None
+    if parts is None:
+        return payload.strip().casefold() in str(row).casefold()
+    return any(_bears(part, payload) for part in parts)
+
+
+# ---- places ---------------------------------------------------------------------------------------
+
+
+def places(target: Target) -> list[Place]:
+    """Return every query and path parameter of what reads, and every text in some bodies.
+
+    What is not the payload fits, so that a payload is looked at, and not what is missing beside it.
+    """
+    found: list[Place] = []
     for method, route in target.routes:
-        names = [field.alias for field in route.dependant.query_params]
-        if route.need.of_v1:
-            names += list(getattr(route.endpoint, "translation").query)  # noqa: B009
+        names = _parameters(route)
         if method == "GET":
-            found += [(f"{route.path}?{name}", _query(target, route, name)) for name in names]
+            found += [Place(f"{route.path}?{name}", _query(target, route, name)) for name in names]
         if method in ("GET", "DELETE"):
             found += [
-                (f"{method} {route.path} {name}", _path(target, method, route, name))
+                Place(f"{method} {route.path} {name}", _path(target, method, route, name))
                 for name in route.param_convertors
             ]
     for path, (role, body) in _BODIES.items():
         found += [
-            (f"{path}: {'.'.join(map(str, at))}", _body(target, path, role, body, at)) for at in _texts(body)
+            Place(f"{path}: {'.'.join(map(str, at))}", _body(target, path, role, body, at))
+            for at in _texts(body)
         ]
+    unknown = _TAKES.keys() - {place.name for place in found}
+    assert not unknown, unknown
     return found
+
+
+def good_replies(target: Target) -> dict[str, Reply]:
+    """Return what is told of the market when asked as one should; nothing of it comes from a cache."""
+    target.run(target.platform.cache.clear())
+    routes = {route.path: route for method, route in target.routes if method == "GET"}
+    found = {
+        path: target.send("GET", _filled(routes[path]), query=_fitting(routes[path]), by="admin")
+        for path in _READING
+    }
+    role, body = _BODIES["/api/v2/aggregates"]
+    found["/api/v2/aggregates"] = target.send("POST", "/api/v2/aggregates", body=body, by=role)
+    return found
+
+
+def _parameters(route: Any) -> list[str]:
+    names = [field.alias for field in route.dependant.query_params]
+    return names + (list(route.endpoint.translation.query) if route.need.of_v1 else [])
+
+
+def _fitting(route: Any, **values: str) -> bytes:
+    known = {name: _FITTING[name] for name in _parameters(route) if name in _FITTING}
+    return urlencode(known | values).encode()
 
 
 def _filled(route: Any, **values: str) -> str:
@@ -84,15 +284,18 @@ def _filled(route: Any, **values: str) -> str:
     return path
 
 
-def _query(target: Target, route: Any, name: str) -> Place:
-    return lambda text: target.send("GET", _filled(route), query=urlencode({name: text}).encode(), by="admin")
+def _query(target: Target, route: Any, name: str) -> Callable[[str], Reply]:
+    return lambda text: target.send("GET", _filled(route), query=_fitting(route, **{name: text}), by="admin")
 
 
-def _path(target: Target, method: str, route: Any, name: str) -> Place:
-    return lambda text: target.send(method, _filled(route, **{name: text}), by="admin")
+def _path(target: Target, method: str, route: Any, name: str) -> Callable[[str], Reply]:
+    query = _fitting(route) if method == "GET" else b""
+    return lambda text: target.send(method, _filled(route, **{name: text}), query=query, by="admin")
 
 
-def _body(target: Target, path: str, role: str, body: dict[str, Any], at: Sequence[Any]) -> Place:
+def _body(
+    target: Target, path: str, role: str, body: dict[str, Any], at: Sequence[Any]
+) -> Callable[[str], Reply]:
     return lambda text: target.send("POST", path, body=_put(body, at, text), by=role)
 
 
@@ -111,18 +314,21 @@ def _put(value: Any, at: Sequence[Any], text: str) -> Any:
     return changed
 
 
-def sweep(target: Target, payloads: Sequence[str], *, everywhere: bool) -> tuple[int, list[str]]:
-    """Send each payload to every place, or to a few of them in turn; return how many and what failed."""
+def sweep(
+    target: Target, payloads: Sequence[str], *, everywhere: bool, canaries: Sequence[bytes] = CANARIES
+) -> tuple[int, list[str]]:
+    """Send each payload to every place, or to a few of them in turn; return how many and what is wrong."""
     wrong, sent = [], 0
     spots = places(target)
     assert len(spots) > 150
     for number, payload in enumerate(payloads):
         chosen = spots if everywhere else [spots[(number * 7 + n * 61) % len(spots)] for n in range(4)]
-        for name, send in chosen:
-            reply = send(payload)
+        for place in chosen:
+            reply = place.send(payload)
             sent += 1
-            if reply.status >= 500:
-                wrong.append(f"{name} with {payload!r:.100}: {reply.status} {reply.body[:200]!r}")
+            if what := wrong_with(place, payload, reply, canaries):
+                told = f"{reply.status} {reply.body[:200]!r}"
+                wrong.append(f"{place.name} with {payload!r:.100} {what}: {told}")
         if number % 20 == 0:
             target.tidy()
     return sent, wrong

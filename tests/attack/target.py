@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -82,7 +82,7 @@ class Target:
         self._users: dict[str, User] = {}
 
     def close(self) -> None:
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self.run(self._loop.shutdown_default_executor())
         self._loop.close()
 
     @property
@@ -121,7 +121,7 @@ class Target:
             if not any(name == b"content-type" for name, _ in sent):
                 sent.append((b"content-type", b"application/json"))
         question = query if isinstance(query, bytes) else urlencode(query).encode()
-        return self._loop.run_until_complete(self._exchange(method, path, question, sent, raw, address))
+        return self.run(self._exchange(method, path, question, sent, raw, address))
 
     def user(self, role: str) -> User:
         """Return a user of a role who is logged in now, whatever attacks have made of the one before."""
@@ -148,6 +148,10 @@ class Target:
         caller = accounts.authenticate_request(f"Bearer {first.access}", None, address=ADDRESS)
         tokens = accounts.change_password(caller, given, PASSWORD, address=ADDRESS)
         return User(made.name, made.id, role, tokens.access, tokens.refresh)
+
+    def run(self, waiting: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for what is asynchronous."""
+        return self._loop.run_until_complete(waiting)
 
     def tidy(self) -> None:
         """Forget the work that waits, as queues have an end."""

@@ -75,12 +75,12 @@ def test_kept_answers_are_those_that_are_not_kept(target: Target, tried: Counter
         ask = lambda role: target.send("GET", path, query=query.encode(), by=role)  # noqa: E731, B023
         alone = {}
         for role in NAMES:
-            target._loop.run_until_complete(target.platform.cache.clear())
+            target.run(target.platform.cache.clear())
             alone[role] = ask(role)
         assert alone["admin"].status == 200, f"{address}: {alone['admin'].body!r}"
         for first in NAMES:
             for second in NAMES:
-                target._loop.run_until_complete(target.platform.cache.clear())
+                target.run(target.platform.cache.clear())
                 ask(first)
                 reply = ask(second)
                 assert reply.status == alone[second].status, f"{address}: {first}, {second}"
