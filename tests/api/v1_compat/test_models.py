@@ -114,8 +114,8 @@ def test_predictions_are_saved_with_dense_ranks(
     }
     returns = np.array([row["predicted_return"] for row in rows])
     assert [row["rank_score"] for row in rows] == stats.rankdata(-returns, method="dense").tolist()
-    stored = platform.data.read(Query(PREDICTIONS, None, DAY, DAY))
-    assert stored.num_rows == len(rows)
+    stored = platform.data.read(Query(PREDICTIONS, None, DAY, DAY)).column("model_id").to_pylist()
+    assert stored.count("first") == len(rows)
     one = factor(
         "models/predict",
         {"model_id": "first", "trade_date": DAY.isoformat(), "ts_codes": [rows[0]["ts_code"], "999999.SZ"]},
