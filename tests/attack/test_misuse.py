@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
 from tests.api.conftest import PASSWORD
-from tests.attack.target import ADDRESS, ANONYMOUS, Target, at, attacked
+from tests.attack.target import ADDRESS, ANONYMOUS, Target, User, at, attacked
 from tests.attack.target import ROLES as NAMES
 
 _FORWARDED = (
@@ -105,19 +107,54 @@ _CANARY = "canary of a password that nobody may read"
 _CONTROL = "x\r\nSet-Cookie: a=b\x1b[31m\x00\u2028end"
 
 
+def _forms(secret: bytes) -> set[bytes]:
+    """Return what a secret looks like when it is written down: as it is, or in an encoding."""
+    coded = {base64.b64encode(secret), base64.urlsafe_b64encode(secret)}
+    shown = {secret, secret.hex().encode(), secret.hex().upper().encode(), quote(secret).encode()}
+    shown |= {quote_plus(secret).encode(), repr(secret)[2:-1].encode()}
+    return shown | coded | {each.rstrip(b"=") for each in coded}
+
+
+def _found(secrets: Mapping[str, bytes], text: bytes) -> list[str]:
+    """Return the names of secrets that stand in a text in some form."""
+    assert all(len(secret) >= 16 for secret in secrets.values()), "short ones are found by chance"
+    return [name for name, secret in secrets.items() if any(form in text for form in _forms(secret))]
+
+
+def _keys_of(data: Path) -> dict[str, bytes]:
+    """Return the keys of an installation, which stand in their files in base64, and what stands there."""
+    texts = {path.name: path.read_bytes().strip() for path in (data / "secrets").iterdir()}
+    assert {"signing", "audit"} <= texts.keys()
+    decoded = {f"{name}, decoded": base64.b64decode(text, validate=True) for name, text in texts.items()}
+    return texts | decoded
+
+
+def _whole_log(target: Target, user: User) -> list[bytes]:
+    """Return all pages of the audit log."""
+    target.platform.audit.flush()
+    pages, after, entries = [], 0, 0
+    while after is not None:
+        query = urlencode({"limit": 10, "after": after}).encode()
+        reply = target.send("GET", "/api/v2/audit", query=query, headers=user.headers)
+        assert reply.status == 200
+        pages.append(reply.body)
+        entries += len(reply.json()["items"])
+        after = reply.json()["next"]
+    assert entries >= target.platform.audit.verify().entries - len(pages)
+    return pages
+
+
 def test_secrets_stay_out_of_what_is_written_down(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, tried: Counter[str]
 ) -> None:
-    """Passwords, tokens and keys: in bodies, headers, queries and paths of every route; then everything is searched."""
+    """Passwords, tokens and keys: in bodies, headers and queries of every route; then everything is searched.
+
+    That is: replies, logs, metrics, the audit log, and the files of the installation but for its keys.
+    """
     caplog.set_level(logging.DEBUG)
     with attacked(tmp_path) as target:
-        user = target.new_user("admin")
-        until = (target.platform.clock.now() + timedelta(days=1)).isoformat()
-        asked = {"name": "key", "scopes": ["market:read"], "expires_at": until}
-        key = target.send("POST", "/api/v2/account/api-keys", body=asked, headers=user.headers).json()["text"]
-        secrets = {_CANARY, user.access, user.refresh, key, key.split("_", 2)[2]}
-        signing = [p.read_bytes() for p in (tmp_path / "secrets").iterdir()]
-        secrets |= {s.hex() for s in signing} | {s.decode() for s in signing if s.isascii()}
+        user, secrets = _with_secrets(target)
+        known = secrets | _keys_of(tmp_path)
         told: list[bytes] = []
         for body in _bodies(user.name, user.refresh):
             for path in (
@@ -127,7 +164,7 @@ def test_secrets_stay_out_of_what_is_written_down(
                 "/api/v2/account/totp",
             ):
                 told.append(target.send("POST", path, body=body, headers=user.headers).body)
-        user = target.user("admin")
+        key = secrets["API key"].decode()
         for method, route in target.routes:
             if "auth" in route.path or "logout" in route.path:
                 continue
@@ -135,24 +172,86 @@ def test_secrets_stay_out_of_what_is_written_down(
                 {"x-api-key": key},
                 {"x-api-key": _CANARY},
                 {"authorization": f"Bearer {_CANARY}"},
+                {"authorization": f"Bearer {secrets['access token'].decode()}x"},
             ):
                 body = None if method == "GET" else {"password": _CANARY, "token": key}
+                query = urlencode({"token": _CANARY, "password": key}).encode()
+                told.append(target.send(method, at(route), query=query, headers=header, body=body).body)
                 told.append(target.send(method, at(route), headers=header, body=body).body)
-                tried["secrets"] += 1
+                tried["secrets"] += 2
         operator = target.user("admin")
         for path in (
             "/metrics",
             "/health",
             "/api/v2/system/config",
             "/api/v2/system/health",
+            "/api/v2/users",
+            "/api/v2/account/sessions",
+            "/api/v2/account/api-keys",
             "/openapi.json",
         ):
-            told.append(target.send("GET", path, headers=operator.headers).body)
-        target.platform.audit.flush()
-        told.append(target.send("GET", "/api/v2/audit", query=b"limit=200", headers=operator.headers).body)
-    everything = b"\n".join(told).decode("utf-8", "replace") + caplog.text
-    found = [secret[:12] for secret in secrets if secret and secret in everything]
-    assert not found
+            reply = target.send("GET", path, headers=operator.headers)
+            assert reply.status == 200, path
+            told.append(reply.body)
+        told += (pages := _whole_log(target, operator))
+        assert len(pages) > 1
+    told.append(caplog.text.encode())
+    assert not _found(known, b"\n".join(told))
+    files = [p for p in tmp_path.rglob("*") if p.is_file() and p.parent.name != "secrets"]
+    kept = b"\n".join(p.read_bytes() for p in files)
+    assert user.name.encode() in kept
+    assert not _found(known, kept)
+
+
+def _with_secrets(target: Target) -> tuple[User, dict[str, bytes]]:
+    """Return a user and what only they were told, once: by sessions that were refreshed, an API key, a second user."""
+    user = target.new_user("admin")
+    until = (target.platform.clock.now() + timedelta(days=1)).isoformat()
+    asked = {"name": "key", "scopes": ["market:read"], "expires_at": until}
+    again = user.headers | {"idempotency-key": "the same again"}
+    key = target.send("POST", "/api/v2/account/api-keys", body=asked, headers=again).json()["text"]
+    body = {"name": "somebody.else", "role": "viewer"}
+    made = target.send("POST", "/api/v2/users", body=body, headers=again)
+    assert made.status == 201, made.body
+    body = {"name": user.name, "password": PASSWORD}
+    first = target.send("POST", "/api/v2/auth/login", body=body).json()
+    second = target.send(
+        "POST", "/api/v2/auth/refresh", body={"refresh_token": first["refresh_token"]}
+    ).json()
+    third = target.send(
+        "POST", "/api/v2/auth/refresh", body={"refresh_token": second["refresh_token"]}
+    ).json()
+    return user, {
+        "password": _CANARY.encode(),
+        "user's password": PASSWORD.encode(),
+        "password given": made.json()["password"].encode(),
+        "API key": key.encode(),
+        "API key's secret": key.split("_", 2)[2].encode(),
+        "access token": user.access.encode(),
+        "refresh token": user.refresh.encode(),
+        "device": first["device"].encode(),
+        **{
+            f"{kind} {number}": each[kind].encode()
+            for number, each in enumerate((first, second, third))
+            for kind in ("access_token", "refresh_token")
+        },
+    }
+
+
+def test_secrets_that_are_written_down_are_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tried: Counter[str]
+) -> None:
+    with attacked(tmp_path) as target:
+        _, secrets = _with_secrets(target)
+        known = secrets | _keys_of(tmp_path)
+    for name, secret in known.items():
+        for form in _forms(secret):
+            assert name in _found(known, b"before " + form + b" after"), (name, form)
+            tried["harm that must be noticed"] += 1
+        logging.getLogger("quantflux.attacked").warning("told %r", secret)
+        assert name in _found(known, caplog.text.encode()), name
+        caplog.clear()
+    assert not _found(known, b"nothing of them")
 
 
 def _bodies(name: str, refresh: str) -> list[dict[str, str]]:
