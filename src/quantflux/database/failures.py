@@ -16,7 +16,9 @@ from quantflux.core.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from quantflux.database.deadlocks import Deadlock
 
+_LOST = "another transaction and this one waited for each other"
 _SQLITE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "the disk is full"),
     sqlite3.SQLITE_CORRUPT: (StoreCorrupt, "its file is damaged"),
@@ -30,7 +32,9 @@ _MYSQL: dict[int, tuple[type[StoreError], str]] = {
     **dict.fromkeys((1021, 1114), (StoreFull, "the server's disk is full")),
     **dict.fromkeys((1044, 1045, 1142, 1227), (AccessDenied, "the server refused the user or its rights")),
     **dict.fromkeys((1034, 1035, 1712), (StoreCorrupt, "the server found a damaged table")),
-    **dict.fromkeys((1205, 1213), (StoreUnavailable, "another transaction held a lock for too long")),
+    1205: (StoreUnavailable, "another transaction held a lock for too long"),
+    # A deadlock in a nested block ends its savepoint as well, and that is what is then complained of.
+    **dict.fromkeys((1213, 1305), (Deadlock, _LOST)),
     1040: (StoreUnavailable, "the server has too many connections"),
     1049: (StoreUnavailable, "the server has no database of that name"),
 }
@@ -39,6 +43,7 @@ _POSTGRESQL: dict[str, tuple[type[StoreError], str]] = {
     "28000": (AccessDenied, "the server refused the user"),
     "28P01": (AccessDenied, "the server refused the user"),
     "42501": (AccessDenied, "the server refused the user's rights"),
+    "40P01": (Deadlock, _LOST),
     "XX001": (StoreCorrupt, "the server found damaged data"),
     "XX002": (StoreCorrupt, "the server found a damaged index"),
 }
@@ -83,8 +88,7 @@ def _looked_up(cause: BaseException | None) -> tuple[type[StoreError], str]:
     if isinstance(cause, sqlite3.Error):
         # Extended codes hold the plain one in their lowest byte.
         return _SQLITE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, unknown)
-    state = getattr(cause, "sqlstate", None)
-    if state:
-        return _POSTGRESQL.get(state, unknown)
     number = cause.args[0] if cause is not None and cause.args else None
-    return _MYSQL.get(number, unknown) if isinstance(number, int) else unknown
+    if isinstance(number, int):  # PyMySQL's; newer ones have a state as well, which says less
+        return _MYSQL.get(number, unknown)
+    return _POSTGRESQL.get(getattr(cause, "sqlstate", None) or "", unknown)
