@@ -22,6 +22,7 @@ from quantflux.accounts.sessions import Exchange, Sessions
 from quantflux.accounts.tokens import JWTManager
 from quantflux.core.errors import NotAuthenticated
 from quantflux.database import Database
+from quantflux.database.deadlocks import again_after_deadlock
 from quantflux.database.tables.accounts import users
 
 REFRESH = "session.refresh"
@@ -120,13 +121,13 @@ class LoggingIn:
             self._audit.note(_with(said, why="code needed"))
             return Tokens("", "", 0, "", row.must_change_password, needs_totp=True)
         renewed = self._passwords.hash(password) if self._passwords.is_outdated(row.password_hash) else None
-        with self._database.transaction() as connection:
-            tokens = self._open(connection, row, attempt, said, (device, code, label), renewed)
+        tokens = self._open(row, attempt, said, (device, code, label), renewed)
         if tokens is None:
             raise self._refused(said, "code, or changed meanwhile")
         self._revocations.forget()
         return tokens
 
+    @again_after_deadlock
     def refresh(self, token: str, *, address: str, request_id: str) -> Tokens:
         """Exchange a refresh token for the next pair.
 
@@ -159,6 +160,7 @@ class LoggingIn:
         known = self._guessing.remember_device(connection, row.id, device)
         return self._tokens(connection, row, session, refresh, known)
 
+    @again_after_deadlock
     def _begin(self, name: str, address: str, device: str, said: AuditEvent) -> Attempt:
         with self._database.transaction() as connection:
             attempt = self._guessing.begin(connection, name, address, device)
@@ -173,7 +175,19 @@ class LoggingIn:
         # Some servers compare without blanks at the end, and each spelling is counted as an account of its own.
         return row if row is not None and row.name == name else None
 
+    @again_after_deadlock
     def _open(
+        self,
+        seen: Row[Any],
+        attempt: Attempt,
+        said: AuditEvent,
+        sent: tuple[str, str, str],
+        renewed: str | None,
+    ) -> Tokens | None:
+        with self._database.transaction() as connection:
+            return self._opened(connection, seen, attempt, said, sent, renewed)
+
+    def _opened(
         self,
         connection: Connection,
         seen: Row[Any],

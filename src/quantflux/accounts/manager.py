@@ -22,6 +22,7 @@ from quantflux.accounts.users import Users
 from quantflux.core.clock import Clock
 from quantflux.core.errors import Forbidden, NotFound
 from quantflux.database import Database
+from quantflux.database.deadlocks import again_after_deadlock
 
 SWEEP_SECONDS = 3600.0
 
@@ -305,6 +306,7 @@ class AuthManager:
         """Make the administrator `admin` if there is no user at all, and return the password to be printed, once."""
         return self.users.first_start()
 
+    @again_after_deadlock
     def sweep(self) -> None:
         """Drop what ended long ago. Log-ins do it every hour."""
         with self._database.transaction() as connection:

@@ -24,6 +24,7 @@ from quantflux.accounts.user import row_of_user
 from quantflux.accounts.users import Users
 from quantflux.core.errors import Conflict, Forbidden, InvalidRequest, NotAuthenticated, NotFound
 from quantflux.database import Database
+from quantflux.database.deadlocks import again_after_deadlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class OwnAccount:
         with self._database.reading() as connection:
             return self._sessions.listed(connection, user_id)
 
+    @again_after_deadlock
     def log_out(self, who: Principal, *, address: str = "", request_id: str = "") -> None:
         """End the session that a token belongs to."""
         _require_token(who)
@@ -77,6 +79,7 @@ class OwnAccount:
             self._record(connection, who, "session.log_out", address, request_id, session=who.session)
         self._revocations.forget()
 
+    @again_after_deadlock
     def log_out_everywhere(self, who: Principal, *, address: str = "", request_id: str = "") -> int:
         """End all of a user's sessions and forget their devices; return how many sessions there were."""
         _require_token(who)
@@ -87,6 +90,7 @@ class OwnAccount:
         self._revocations.forget()
         return count
 
+    @again_after_deadlock
     def end_session(self, who: Principal, session: str, *, address: str = "", request_id: str = "") -> None:
         """End one of one's own sessions; `NotFound` if it is nobody's or somebody else's."""
         _require_token(who)
@@ -96,6 +100,7 @@ class OwnAccount:
             self._record(connection, who, "session.end", address, request_id, session=session)
         self._revocations.forget()
 
+    @again_after_deadlock
     def change_password(
         self, who: Principal, present: str, wanted: str, *, address: str = "", request_id: str = ""
     ) -> Tokens:
@@ -144,6 +149,7 @@ class OwnAccount:
             self._users.set_totp(connection, row.id, secret, confirmed=False)
         return Setup(secret, self._codes.address(secret, row.name))
 
+    @again_after_deadlock
     def confirm_totp(self, who: Principal, code: str, *, address: str = "", request_id: str = "") -> Tokens:
         """Take the first code of a new second factor: all sessions end, and the one that is returned begins.
 
@@ -169,6 +175,7 @@ class OwnAccount:
         self._revocations.forget()
         return tokens
 
+    @again_after_deadlock
     def remove_totp(
         self, who: Principal, password: str, code: str, *, address: str = "", request_id: str = ""
     ) -> Tokens:
@@ -247,6 +254,7 @@ class OwnAccount:
             self._guessing.succeeded(connection, attempt)
         return row
 
+    @again_after_deadlock
     def _attempt(
         self, who: Principal, kind: Literal["session", "code"], address: str, request_id: str
     ) -> Attempt:
