@@ -7,12 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from unittest import mock
 from urllib.parse import quote, urlencode
 
 import pyarrow.compute as pc
+import pytest
 
+from quantflux.core.errors import InvalidRequest
 from quantflux.data.schema import DAILY
 from tests.attack.target import Reply, Target, market
+
+SPARSELY_OR_NOT = pytest.mark.parametrize("everywhere", [False, pytest.param(True, marks=pytest.mark.slow)])
+"""A few places for each payload, or, when asked for slow tests, every place for some of them."""
 
 SONG = "a canary sings of what nobody asked for"
 """What canaries hold: files, tables and measurements that no request names."""
@@ -266,6 +272,20 @@ def good_replies(target: Target) -> dict[str, Reply]:
     return found
 
 
+def rows_told(target: Target) -> dict[str, bytes]:
+    """Return what the application tells when asked as one should, which is the market's rows."""
+    replies = good_replies(target)
+    assert {path: reply.status for path, reply in replies.items()} == dict.fromkeys(replies, 200)
+    rows = market()[DAILY]
+    closes = rows.filter(pc.equal(rows["symbol"], SYMBOL)).sort_by("trade_date")["close"].to_pylist()
+    columns = replies["/api/v2/bars/{symbol}"].json()["columns"]
+    assert len(columns["close"]) > 15
+    assert columns["close"] == pytest.approx(closes[: len(columns["close"])], abs=0.005)
+    for path, reply in replies.items():
+        assert path.startswith("/api/stocks") or SYMBOL.encode() in reply.body, path
+    return {path: reply.body for path, reply in replies.items()}
+
+
 def _parameters(route: Any) -> list[str]:
     names = [field.alias for field in route.dependant.query_params]
     return names + (list(route.endpoint.translation.query) if route.need.of_v1 else [])
@@ -332,3 +352,18 @@ def sweep(
         if number % 20 == 0:
             target.tidy()
     return sent, wrong
+
+
+def sweep_hole(target: Target, payloads: Sequence[str], hole: Callable[[str], Any]) -> list[str]:
+    """Send payloads to a route behind which they are used as they come, and return what is wrong.
+
+    The audit log's filter by actor does what `hole` does with it, and the reply tells what came of that.
+    """
+    (place,) = (place for place in places(target) if place.name == "/api/v2/audit?actor")
+
+    def entries(*, actor: str | None = None, **_: Any) -> Any:
+        raise InvalidRequest(f"found {hole(actor or '')}")
+
+    with mock.patch.object(target.platform.audit, "entries", entries):
+        found = [wrong_with(place, payload, place.send(payload)) for payload in payloads]
+    return [what for what in found if what]

@@ -36,8 +36,8 @@ _PATHS = {
 _READS = {"os.listdir", "os.scandir"}
 _NEVER = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "pty.spawn"}
 _NEVER |= {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
-_OUR_OWN = (".coverage", "__pycache__")
-"""In the names of what coverage and Python write about themselves."""
+_KERNELS = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "quantflux" / "kernels"
+"""Where compiled kernels are kept, which are loaded or made when first needed."""
 
 
 class Watch:
@@ -46,14 +46,14 @@ class Watch:
     Parameters
     ----------
     data : Path
-        The folder in which alone anything may be written.
+        The folder in which alone anything may be written, but for caches of compiled code.
     secret : iterable of Path
         Files in it that may not even be read.
     """
 
     def __init__(self, data: Path, secret: Iterable[Path] = ()) -> None:
         self.done: list[tuple[str, str, bool]] = []
-        self._data = os.path.realpath(data)
+        self._write = [os.path.realpath(folder) for folder in (data, _KERNELS)]
         self._secret = {os.path.realpath(path) for path in secret}
         package = Path(quantflux.__file__).parent
         places = {
@@ -83,9 +83,12 @@ class Watch:
     def _allowed(self, event: str, path: str, writes: bool) -> bool:
         if event in _NEVER or path in self._secret:
             return False
-        if _inside(path, self._data) or path in ("/dev/null", ":memory:"):
+        if path in ("/dev/null", ":memory:") or any(_inside(path, folder) for folder in self._write):
             return True
-        if any(name in path for name in _OUR_OWN):
+        name, *_ = reversed(parts := Path(path).parts)
+        if "__pycache__" in parts or name.startswith(
+            ".coverage"
+        ):  # what Python and coverage write of themselves
             return True
         return not writes and any(_inside(path, place) for place in self._read)
 
