@@ -107,7 +107,7 @@ class Takes(Enum):
     TEXT = "any text, which is kept as it is"
     NAME = "a name that is given to something: letters, digits and few signs"
     CODE = "version 1's symbol: there are no rows of one that is not listed"
-    SWITCH = "version 1's switch, which any text turns off"
+    SWITCH = "version 1's switch, which changes nothing"
 
 
 _TAKES = {
@@ -136,7 +136,7 @@ _TAKES = {
             "/api/v2/factors: description",
             "/api/ml-factor/factors/custom: factor_name",
             "/api/ml-factor/factors/custom: factor_type",
-            # Ordering by what is no column of version 1's leaves the order as it is, of no rows.
+            # A key that version 1 had not: it is told again among the criteria and changes nothing.
             "/api/analysis/screen: order_by",
         ),
         Takes.TEXT,
