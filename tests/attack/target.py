@@ -249,7 +249,9 @@ def attacked(
         for dataset in market().keys() - without:
             platform.data.write(dataset, market()[dataset])
         with_cheap_passwords(platform)
-        platform.users.add(LOCAL, "first-of-all", Role.VIEWER)  # user 1, whom attacks on `/users/1` may change
+        platform.users.add(
+            LOCAL, "first-of-all", Role.VIEWER
+        )  # user 1, whom attacks on `/users/1` may change
         platform.__dict__["budget"] = Unlimited(work_seconds, 86_400, platform.clock)
         target = Target(platform)
         yield target
