@@ -26,7 +26,7 @@ from benchmarks.v1 import load_v1
 _COLUMNS = ["what", "requests/s", "P50, ms", "P99, ms", "P99.9, ms", "longest, ms", "requests", "failed"]
 _WARM_SECONDS = 3.0
 _WARM_MIXED_SECONDS = 20.0  # every score of the last days is computed once
-_MIXED_CONNECTIONS = 8
+_MIXED_CONNECTIONS = 6
 
 
 class Measures:
@@ -93,7 +93,7 @@ class Measures:
             self._mixed(server.url, path, _WARM_MIXED_SECONDS, 1)
             rows.append([f"mixed, {seconds:.0f} s", *_cells(self._mixed(server.url, path, seconds, 2))])
         note = (
-            "8 connections, one worker. 60 % bars asked for before, 20 % new ones, 8 % factors, 7 % scores, "
+            "6 connections, one worker. 60 % bars asked for before, 20 % new ones, 8 % factors, 7 % scores, "
             "5 % definitions."
         )
         self._add("Mixed traffic", rows, note)
@@ -116,7 +116,7 @@ class Measures:
         self._add(
             "Redis killed under mixed traffic",
             rows,
-            "8 connections, one worker; wrk begins anew each second.",
+            "6 connections, one worker; wrk begins anew each second.",
         )
 
     def _mixed(self, url: str, path: Path, seconds: float, number: int) -> Load:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -63,16 +62,14 @@ _THREADS = 8
 Those of a store behind a network wait for it, and stay as many as there are by default.
 """
 
-_SWITCH_SECONDS = 0.001
 _ALLOCATIONS = 50_000
 
 
 def _prepare(platform: Platform) -> None:
     """Build what answers need, so that the first request does not wait for it, and keep pauses short.
 
-    - What is there by now stays for good: the garbage collector need not look through 300,000 objects again, which
-      takes a tenth of a second and more in which nobody is answered.
-    - A thread that computes passes the interpreter on after a millisecond instead of five: answers wait for it.
+    What is there by now stays for good: the garbage collector need not look through 300,000 objects again, which takes
+    a tenth of a second and more in which nobody is answered.
     """
     for name in ("database", "audit", "users", "accounts", "limiter", "budget", "cache", "jobs"):
         getattr(platform, name)
@@ -81,4 +78,3 @@ def _prepare(platform: Platform) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, 20, 20)
-    sys.setswitchinterval(_SWITCH_SECONDS)
