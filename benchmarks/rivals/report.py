@@ -87,22 +87,31 @@ OURS = "quantflux"
 """How the rows begin that others on as many threads or processes are compared with."""
 
 
+_HOW = (
+    f"Medians of rivals run in turn, each in a process of its own; {os.cpu_count()} cores. Only computing is timed, "
+    "with data loaded and code compiled. Peak memory includes the inputs and all results."
+)
+
+
 @dataclass
 class RivalReport:
-    """All tables of one run of a benchmark."""
+    """All tables of one run of a benchmark.
+
+    Attributes
+    ----------
+    how : str
+        What was done and timed.
+    """
 
     title: str
     versions: list[str] = field(default_factory=list)
     tables: list[Table | Grid] = field(default_factory=list)
+    how: str = _HOW
 
     def markdown(self) -> str:
         """Return all tables."""
-        how = (
-            f"Medians of rivals run in turn, each in a process of its own; {os.cpu_count()} cores. Only computing is "
-            "timed, with data loaded and code compiled. Peak memory includes the inputs and all results."
-        )
         versions = [f"{'; '.join(self.versions)}.", ""] if self.versions else []
-        lines = [f"### {self.title}", "", how, "", *versions]
+        lines = [f"### {self.title}", "", self.how, "", *versions]
         return "\n".join([*lines, *(line for table in self.tables for line in table.markdown())])
 
     def write(self, stem: str) -> tuple[Path, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -65,7 +64,7 @@ class Measures:
         self._add(
             "A year of daily bars, asked for again",
             rows,
-            "16 connections, one worker each; JSON, all columns, newest day included.",
+            "16 connections that stay open; JSON, all columns, the newest day included.",
         )
 
     def kinds_of_requests(self) -> None:
@@ -82,7 +81,7 @@ class Measures:
                 path = write_requests(self._work / "kind.txt", asked)
                 rows.append([label, *self._measured(label, server.url, path, self._headers)])
             rows.append(["the same bars, by their tag", *self._not_modified(server.url)])
-        self._add("Kinds of requests", rows, "16 connections, one worker.")
+        self._add("Kinds of requests", rows, "16 connections that stay open.")
 
     def mixed_traffic(self, seconds: float) -> None:
         """Measure 80 % bars, 15 % factors and scores and 5 % changes for as long as is asked."""
@@ -93,7 +92,7 @@ class Measures:
             self._mixed(server.url, path, _WARM_MIXED_SECONDS, 1)
             rows.append([f"mixed, {seconds:.0f} s", *_cells(self._mixed(server.url, path, seconds, 2))])
         note = (
-            "6 connections, one worker. 60 % bars asked for before, 20 % new ones, 8 % factors, 7 % scores, "
+            "6 connections that stay open. 60 % bars asked for before, 20 % new ones, 8 % factors, 7 % scores, "
             "5 % definitions."
         )
         self._add("Mixed traffic", rows, note)
@@ -116,7 +115,7 @@ class Measures:
         self._add(
             "Redis killed under mixed traffic",
             rows,
-            "6 connections, one worker; wrk begins anew each second.",
+            "6 connections that stay open; wrk begins anew each second.",
         )
 
     def _mixed(self, url: str, path: Path, seconds: float, number: int) -> Load:
@@ -135,8 +134,7 @@ class Measures:
         return self._measured("by tag", url, path, (*self._headers, f"If-None-Match: {tag}"))
 
     def _add(self, title: str, rows: list[list[str | float]], note: str) -> None:
-        how = f"wrk, connections that stay open, on the same {_CORES} cores. {note}"
-        self._report.tables.append(Grid(title, list(_COLUMNS), rows, how))
+        self._report.tables.append(Grid(title, list(_COLUMNS), rows, note))
 
 
 def _cells(load: Load) -> list[str | float]:
@@ -145,9 +143,6 @@ def _cells(load: Load) -> list[str | float]:
 
 def _redis(server: RedisServer) -> tuple[str, ...]:
     return ("cache.backend=redis", f"cache.url={server.url}", "limits.backend=redis")
-
-
-_CORES = os.cpu_count() or 1
 
 
 @contextmanager
