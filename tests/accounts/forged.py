@@ -204,7 +204,7 @@ def _signatures(genuine: Genuine) -> dict[str, str]:
         "signature: another": f"{head}.{body}.{first}{signature[1:]}",
         "signature: cut": f"{head}.{body}.{signature[:-2]}",
         "signature: another spelling of its bytes": f"{head}.{body}.{signature[:-1]}{spelt}",
-        "signature: of other claims": f"{head}.{part(claims | {'sub': '2'})}.{signature}",
+        "signature: of other claims": f"{head}.{part(claims | {'sub': claims['sub'] + '2'})}.{signature}",
         "signature: empty key": signed(good, claims, b""),
         "signature: key of zeros": signed(good, claims, b"\x00" * 32),
         "signature: the kid as key": signed(good, claims, genuine.kid.encode()),
