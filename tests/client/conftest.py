@@ -15,7 +15,8 @@ import quantflux
 from quantflux.accounts.permissions import Role
 from quantflux.accounts.principal import LOCAL
 from quantflux.api.app import create_app
-from quantflux.api.server import bind, configured
+from quantflux.api.listener import bind
+from quantflux.api.server import configured
 from quantflux.client.retries import Retries
 from quantflux.config import ConfigManager
 from quantflux.data.schema import DAILY, DAILY_BASIC, INSTRUMENTS

@@ -347,7 +347,7 @@ def test_credentials_in_the_clear_are_warned_of() -> None:
 
 
 def test_a_server_that_is_not_there(client_of: ClientOf) -> None:
-    from quantflux.api.server import bind
+    from quantflux.api.listener import bind
 
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]

@@ -3,7 +3,7 @@
 To stop (SIGTERM, SIGINT):
 
 1. Every further answer says that its connection ends with it, and /health/ready says 503.
-2. What waits in the listening socket's queue is taken, then the socket is closed.
+2. Nobody else is let into the listening socket's queue; who waits in it is taken, then the socket is closed.
 3. Connections that are open but silent get a moment to send the request that may be under way already.
 4. What is being answered is finished, for `stop_seconds` at most; then the lifespan ends: jobs, cache, log.
 """
@@ -28,41 +28,18 @@ import uvicorn
 from quantflux.api.app import Application, create_app
 from quantflux.api.connection import GuardedConnection
 from quantflux.api.lifetime import lifetime
+from quantflux.api.listener import turn_away_newcomers
 from quantflux.api.workers import Workers, end_with_parent
 from quantflux.config import ConfigManager, ConfigRequest, ServerSettings, Settings
 from quantflux.platform import Platform
 
 _LINGER_SECONDS = 1.0
-_BACKLOG = 2048
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises
-    ------
-    OSError
-        If the address cannot be had; the message names it.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as exc:
-        raise OSError(exc.errno, f"cannot listen on {host}:{port}: {exc.strerror}") from exc
-    listener.listen(_BACKLOG)
-    listener.set_inheritable(True)
-    return listener
 
 
 def serve_alone(request: ConfigRequest, listener: socket.socket) -> int:
     """Answer in this process until it is told to stop; return its exit code."""
-    manager = ConfigManager(request)
-    with Platform.open(manager.current) as platform:
-        app = create_app(platform, lifetime(platform, manager), manager)
-        GracefulServer(configured(app, manager.current.server)).run(sockets=[listener])
+    _answer(request, listener, owned=True)
     return 0
 
 
@@ -86,11 +63,29 @@ def serve_together(
 def _work(request: ConfigRequest, log: Callable[[], None], listener: socket.socket) -> None:
     log()
     end_with_parent()
-    serve_alone(request, listener)
+    _answer(request, listener, owned=False)
+
+
+def _answer(request: ConfigRequest, listener: socket.socket, owned: bool) -> None:
+    manager = ConfigManager(request)
+    with Platform.open(manager.current) as platform:
+        app = create_app(platform, lifetime(platform, manager), manager)
+        GracefulServer(configured(app, manager.current.server), owned).run(sockets=[listener])
 
 
 class GracefulServer(uvicorn.Server):
-    """Uvicorn's server with the stop that this module describes."""
+    """Uvicorn's server with the stop that this module describes.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+    owned : bool
+        Whether the listening socket is this process's alone. Otherwise others may go on answering on it.
+    """
+
+    def __init__(self, config: uvicorn.Config, owned: bool) -> None:
+        super().__init__(config)
+        self._owned = owned
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -114,6 +109,9 @@ class GracefulServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         # A second handle on the queue, since the first is closed by the loop, which would reset who waits in it.
         queues = [sock.dup() for sock in sockets]
+        if self._owned:
+            for sock in sockets:
+                turn_away_newcomers(sock)
         for server in self.servers:
             server.close()
         for sock in sockets:

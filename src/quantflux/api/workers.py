@@ -1,7 +1,7 @@
 """Several processes that answer on one socket.
 
-The parent answers nothing. It starts the workers, starts another where one died, and passes a stop on: it closes its
-handle on the socket first, so that the last worker to close its own knows that nobody else is waiting in the queue.
+The parent answers nothing. It starts the workers, starts another where one died, and passes a stop on. It lets nobody
+else into the socket's queue first, so that the first worker to stop takes all who wait in it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
+
+from quantflux.api.listener import turn_away_newcomers
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ class Workers:
             code = self._replace_dead()
             if code:
                 break
+        turn_away_newcomers(self._listener)
         self._listener.close()
         self._stop()
         return code

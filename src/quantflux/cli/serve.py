@@ -23,7 +23,8 @@ def serve(
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that answer.")] = None,
 ) -> None:
     """Serve the HTTP API. The first start prints the administrator's password, once."""
-    from quantflux.api.server import bind, serve_alone, serve_together
+    from quantflux.api.listener import bind
+    from quantflux.api.server import serve_alone, serve_together
 
     given = {"server.host": host, "server.port": port, "server.workers": workers}
     asked = context.find_object(ConfigRequest) or ConfigRequest()
