@@ -202,6 +202,9 @@ def over_mariadb(tmp_path: Path, mariadb_server: MariaDBServer) -> Iterator[tupl
             assert target.send("POST", "/api/v2/account/api-keys", body=body, by=role).status == 201
         yield target, SqlState(mariadb_server, name, own, loot)
     for database in (name, own):
+        mariadb_server.execute(
+            "DROP TABLE IF EXISTS stolen", database
+        )  # no restart survives a table without its file
         for file in (mariadb_server.data / database).glob("stolen*"):
             file.unlink()  # with foreign files in its folder, a database cannot be dropped
         mariadb_server.drop_database(database)

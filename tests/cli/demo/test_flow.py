@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from datetime import date
 from itertools import pairwise
@@ -66,8 +67,11 @@ def test_a_model_is_taught_beside_a_control_and_names_are_scored_by_it(
 
 
 def test_without_the_library_that_lightgbm_needs_the_model_is_a_linear_one(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    own = shutil.copytree(
+        platform.settings.data_dir, tmp_path / "own"
+    )  # the demonstration keeps its own model
     found = families.import_module
 
     def missing(name: str) -> ModuleType:
@@ -77,12 +81,13 @@ def test_without_the_library_that_lightgbm_needs_the_model_is_a_linear_one(
 
     monkeypatch.setattr(families, "import_module", missing)
 
-    taught = teach(
-        platform.models,
-        platform.scoring,
-        choose_factors(fields_for_choice(platform.data)),
-        load_market(platform.data),
-    )
+    with Platform.open(own_folder(Settings(), own)) as opened:
+        taught = teach(
+            opened.models,
+            opened.scoring,
+            choose_factors(fields_for_choice(opened.data)),
+            load_market(opened.data),
+        )
 
     assert taught.model is not None and taught.model.version.kind == "ridge"
     with pytest.raises(MissingSystemLibrary, match="apt-get install libgomp1"):
