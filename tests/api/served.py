@@ -80,10 +80,21 @@ def command(arguments: Sequence[str], options: Sequence[str] = ()) -> list[str]:
 
 
 @contextmanager
-def serve(folder: Path, *arguments: str, options: Sequence[str] = ()) -> Iterator[Served]:
-    """Start a server, wait until it answers, and end it if the test did not."""
+def serve(
+    folder: Path, *arguments: str, options: Sequence[str] = (), descriptors: int | None = None
+) -> Iterator[Served]:
+    """Start a server, wait until it answers, and end it if the test did not.
+
+    Parameters
+    ----------
+    descriptors : int, optional
+        How many files and sockets it may have open; without it, as many as the test.
+    """
+    asked = command(arguments, options)
+    if descriptors is not None:
+        asked = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *asked]
     process = subprocess.Popen(
-        command(arguments, options),
+        asked,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -16,6 +17,8 @@ import pytest
 
 from quantflux.api.connection import MOST_HEADER_BYTES, MOST_HEADERS
 from tests.api.served import Served, command, drain, environment, request, serve
+
+UNLIMITED = ("--set", "limits.address_per_minute=10000000", "--set", "limits.reads_per_minute=10000000")
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +151,38 @@ def test_slow_headers_and_silent_connections_are_cut(served: Served) -> None:
     assert took < 15
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_without_descriptors_it_sheds_and_recovers(tmp_path: Path) -> None:
+    with serve(tmp_path, options=UNLIMITED, descriptors=128) as running:
+        held = Path(f"/proc/{running.process.pid}/fd")
+
+        def asked() -> bytes:
+            try:
+                return running.exchange(request("/health"))[:13]
+            except ConnectionResetError:
+                return b""
+
+        before = len(list(held.iterdir()))
+        for _ in range(3):
+            with contextlib.ExitStack() as crowd:
+                for _ in range(300):
+                    crowd.enter_context(running.connect(30))
+                deadline = time.monotonic() + 8  # who keeps silent within the room is cut off after ten seconds
+                while (heard := asked()) != b"HTTP/1.1 503 ":
+                    assert heard == b"" and time.monotonic() < deadline, "nobody is told to come back"
+                    assert len(list(held.iterdir())) < 128
+                    time.sleep(0.1)
+            deadline = time.monotonic() + 15
+            while asked() != b"HTTP/1.1 200 ":
+                assert time.monotonic() < deadline, "it does not recover"
+                time.sleep(0.1)
+        while len(list(held.iterdir())) > before + 2:
+            assert time.monotonic() < deadline, "descriptors leak"
+            time.sleep(0.1)
+        assert running.stop() == 0
+        assert "Traceback" not in "".join(running.errors)
+
+
 # Signals.
 
 
@@ -191,9 +226,6 @@ class Caller(threading.Thread):
             raise ValueError(heard[:100])
         self.answered += 1
         return b"connection: close" in heard
-
-
-UNLIMITED = ("--set", "limits.address_per_minute=10000000", "--set", "limits.reads_per_minute=10000000")
 
 
 def stop_under_load(running: Served) -> None:

@@ -3,6 +3,7 @@
 A request's line and headers may have 64 kB in 100 fields and must be there 10 seconds after they began; a connection
 that never begins one is cut as early. What cannot be read as HTTP is refused, with the headers that every answer has.
 Who does not take an answer, or a trickle of it, is cut off, so that nobody can fill memory with what they never read.
+Who comes when there is no room for more connections is told to come back, and cut off unheard when too many do.
 """
 
 from __future__ import annotations
@@ -15,21 +16,33 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from quantflux.api.errors import MEDIA_TYPE, document
 from quantflux.api.headers import SECURITY
-from quantflux.observability.metrics import requests_refused
+from quantflux.observability.metrics import requests_refused, requests_shed
 
 MOST_HEADER_BYTES = 65_536
 MOST_HEADERS = 100
 HEADER_SECONDS = 10.0
 SEND_SECONDS = 10.0
+MOST_TOLD = 24
+"""Connections beyond the room that are told so; those beyond these get no word."""
+
+TELL_SECONDS = 1.0
 SLOWEST_READER = 10_000
 """Bytes a second of an answer that the other end must take, looked at every `SEND_SECONDS`."""
 
 
 class GuardedConnection(HttpToolsProtocol):
-    """A connection with limits on what comes before a request is understood."""
+    """A connection with limits on what comes before a request is understood.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    Parameters
+    ----------
+    room : int, optional
+        Connections that this process can hold; without it, any number.
+    """
+
+    def __init__(self, *arguments: Any, room: int | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._room = room
+        self._crowded = False  # beyond the room
         self._deadline: asyncio.TimerHandle | None = None
         self._reading = False  # within a request's line or headers
         self._fed = 0  # bytes since that request began, at least
@@ -44,7 +57,13 @@ class GuardedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the time within which a request must come."""
         super().connection_made(transport)  # type: ignore[arg-type]
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self._expire)
+        beyond = 0 if self._room is None else len(self.connections) - self._room
+        if beyond > MOST_TOLD:
+            requests_shed.inc()
+            self.transport.abort()
+            return
+        self._crowded = beyond > 0
+        self._deadline = self.loop.call_later(TELL_SECONDS if self._crowded else HEADER_SECONDS, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
@@ -94,6 +113,9 @@ class GuardedConnection(HttpToolsProtocol):
             self._refuse(431, f"A request may have {MOST_HEADERS} headers.")
         elif fed > MOST_HEADER_BYTES and self._size() > MOST_HEADER_BYTES:
             self._refuse(431, f"The line and headers of a request may have {MOST_HEADER_BYTES} bytes.")
+        elif self._crowded:
+            requests_shed.inc()
+            self._refuse(503, "The server has no room for more connections now; nothing was done, try again.")
         else:
             super().on_headers_complete()
 
@@ -152,7 +174,7 @@ class GuardedConnection(HttpToolsProtocol):
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        code = {400: "bad_request", 408: "headers_too_slow", 431: "headers_too_large"}[status]
+        code = {400: "bad_request", 408: "headers_too_slow", 431: "headers_too_large", 503: "busy"}[status]
         requests_refused.labels(code).inc()
         body = document(status, code, detail, "")
         headers = [
@@ -160,6 +182,7 @@ class GuardedConnection(HttpToolsProtocol):
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
             (b"cache-control", b"no-store"),
+            *([(b"retry-after", b"1")] if status == 503 else []),
             *SECURITY,
         ]
         line = b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())

@@ -27,6 +27,7 @@ import uvicorn
 
 from quantflux.api.app import Application, create_app
 from quantflux.api.connection import GuardedConnection
+from quantflux.api.descriptors import raise_limit, room_for_connections
 from quantflux.api.lifetime import lifetime
 from quantflux.api.listener import turn_away_newcomers
 from quantflux.api.workers import Workers, end_with_parent
@@ -67,6 +68,7 @@ def _work(request: ConfigRequest, log: Callable[[], None], listener: socket.sock
 
 
 def _answer(request: ConfigRequest, listener: socket.socket, owned: bool) -> None:
+    raise_limit()
     manager = ConfigManager(request)
     with Platform.open(manager.current) as platform:
         app = create_app(platform, lifetime(platform, manager), manager)
@@ -126,7 +128,8 @@ class GracefulServer(uvicorn.Server):
             queue.close()
 
     def _connection(self) -> asyncio.Protocol:
-        return GuardedConnection(self.config, self.server_state, self.lifespan.state)
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def _linger(self) -> None:
         until = time.monotonic() + _LINGER_SECONDS
@@ -140,7 +143,7 @@ def configured(app: Application, settings: ServerSettings) -> uvicorn.Config:
     The client's address and scheme are read by the edge, from proxies that are trusted, and never by uvicorn.
     """
     options: dict[str, Any] = {
-        "http": GuardedConnection,
+        "http": partial(GuardedConnection, room=room_for_connections()),
         "ws": "none",
         "loop": "uvloop",
         "lifespan": "on",
