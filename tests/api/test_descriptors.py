@@ -48,10 +48,16 @@ def test_the_limit_is_raised_as_far_as_it_may(
 
 
 def test_a_system_that_refuses_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: int, __: tuple[int, int]) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def refuse(_: int, pair: tuple[int, int]) -> None:
+        asked.append(pair)
         raise ValueError("not allowed to raise maximum limit")
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
     monkeypatch.setattr(resource, "setrlimit", refuse)
 
     descriptors.raise_limit()
+
+    assert asked == [(1024, 1024)]
+    assert descriptors.room_for_connections() < 256

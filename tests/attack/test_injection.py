@@ -202,9 +202,8 @@ def over_mariadb(tmp_path: Path, mariadb_server: MariaDBServer) -> Iterator[tupl
             assert target.send("POST", "/api/v2/account/api-keys", body=body, by=role).status == 201
         yield target, SqlState(mariadb_server, name, own, loot)
     for database in (name, own):
-        mariadb_server.execute(
-            "DROP TABLE IF EXISTS stolen", database
-        )  # no restart survives a table without its file
+        # A table goes before its file: no restart of the server survives one without the other.
+        mariadb_server.execute("DROP TABLE IF EXISTS stolen", database)
         for file in (mariadb_server.data / database).glob("stolen*"):
             file.unlink()  # with foreign files in its folder, a database cannot be dropped
         mariadb_server.drop_database(database)

@@ -26,6 +26,8 @@ MOST_TOLD = 24
 """Connections beyond the room that are told so; those beyond these get no word."""
 
 TELL_SECONDS = 1.0
+"""How long they get to ask, so that there is something to answer."""
+
 SLOWEST_READER = 10_000
 """Bytes a second of an answer that the other end must take, looked at every `SEND_SECONDS`."""
 

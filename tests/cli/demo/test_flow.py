@@ -69,9 +69,8 @@ def test_a_model_is_taught_beside_a_control_and_names_are_scored_by_it(
 def test_without_the_library_that_lightgbm_needs_the_model_is_a_linear_one(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = shutil.copytree(
-        platform.settings.data_dir, tmp_path / "own"
-    )  # the demonstration keeps its own model
+    # A folder of its own, so that the model of the shared one stays what it is.
+    own = shutil.copytree(platform.settings.data_dir, tmp_path / "own")
     found = families.import_module
 
     def missing(name: str) -> ModuleType:
