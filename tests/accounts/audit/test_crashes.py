@@ -51,19 +51,29 @@ def survive(url: str, folder: Path, *, writers: int, kills: int, seed: int) -> N
     working: list[multiprocessing.process.BaseProcess] = []
     for number in range(writers + kills):
         if len(working) == writers:
-            time.sleep(chance.uniform(0.02, 0.12))
+            wait_for_more(told, 3)
+            time.sleep(chance.uniform(0.0, 0.1))
             victim = working.pop(chance.randrange(writers))
             os.kill(victim.pid or 0, signal.SIGKILL)
             victim.join()
         process = FORK.Process(target=write, args=(url, folder, f"w{number}", writing), daemon=True)
         process.start()
         working.append(process)
-    time.sleep(0.5)
+    wait_for_more(told, 20)
     for process in working:
         process.kill()
         process.join()
     os.close(writing)
     check(url, folder, set(told.read_text().split()))
+
+
+def wait_for_more(told: Path, count: int) -> None:
+    """Wait until so many more changes are acknowledged, however slow the machine is."""
+    wanted = told.read_bytes().count(b"\n") + count
+    deadline = time.monotonic() + 120
+    while (found := told.read_bytes().count(b"\n")) < wanted:
+        assert time.monotonic() < deadline, f"{found} changes acknowledged, {wanted} wanted"
+        time.sleep(0.001)
 
 
 def check(url: str, folder: Path, acknowledged: set[str]) -> None:
