@@ -1,15 +1,17 @@
 """Judges predictions by what came of them, with pandas and by no code of ours or the rivals'.
 
 1. The outcome of a cell is the return from tomorrow's close to the one after, taken from the market's arrays.
-2. Cells count that are in the universe, have an outcome, and were predicted by everybody.
-3. IC and RankIC are correlations across each day's names; a day on which somebody's predictions are all alike has none.
-4. Two rivals differ by more than noise if the mean of their daily difference in RankIC is far from zero by the standard
-   error of Newey and West (1987), with the lags that they advise, 4 (n / 100) ** (2 / 9).
+2. Cells count that are in the universe, have an outcome, and were predicted by every run of everybody.
+3. IC and RankIC are correlations across each day's names; a day on which a run's predictions are all alike has none.
+4. What a run's seed draws moves its predictions: the cells that bins are taken from, the features that a tree sees. So
+   a rival's RankIC of a day is the mean over its runs. Two rivals differ by more than noise if the mean of their daily
+   difference is far from zero by the standard error of Newey and West (1987), with the lags that they advise,
+   4 (n / 100) ** (2 / 9).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +70,13 @@ class Judgement:
         by_fold.loc["all"] = daily.mean()
         return by_fold
 
-    def difference(self, label: str, other: str) -> Difference:
-        """Return how far the first rival's daily RankIC lies above the other's."""
-        return Difference.of((self.rivals[label].rank_ic - self.rivals[other].rank_ic).dropna())
+    def rank_ic(self, runs: Sequence[str]) -> pd.Series:
+        """Return the daily RankIC, averaged over some runs, of the days on which all of them have one."""
+        return pd.DataFrame({run: self.rivals[run].rank_ic for run in runs}).dropna().mean(axis=1)
+
+    def difference(self, runs: Sequence[str], others: Sequence[str]) -> Difference:
+        """Return how far the daily RankIC of some runs lies above that of others."""
+        return Difference.of((self.rank_ic(runs) - self.rank_ic(others)).dropna())
 
 
 @dataclass(frozen=True)

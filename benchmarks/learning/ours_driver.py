@@ -11,23 +11,23 @@ import numpy as np
 import pyarrow as pa
 
 import quantflux
-from benchmarks.learning.rivals.running import FEATURES, KEEPING, PREDICTING, TRAINING, Parts, main
-from benchmarks.learning.rivals.task import PARAMETERS, PATIENCE, REACH, ROUNDS, SEED, THREADS, Task
+from benchmarks.learning.rivals.running import FEATURES, PREDICTING, TRAINING, Parts, main
+from benchmarks.learning.rivals.task import PARAMETERS, PATIENCE, REACH, ROUNDS, THREADS, Task
 from benchmarks.rivals.protocol import Market
 from quantflux.config import Settings
 from quantflux.learning.assembly import assemble
 from quantflux.learning.specification import ModelSpec, specification_of
-from quantflux.learning.training import Hooks, train
+from quantflux.learning.training import Hooks, validate
 from quantflux.platform import Platform
 
 
-def specification(task: Task) -> ModelSpec:
+def specification(task: Task, seed: int) -> ModelSpec:
     """Return the task as a model of ours, whose spans do not count the rows that are left out between them."""
     return specification_of(
         {
             "id": "walk_forward",
             "kind": "lightgbm",
-            "seed": SEED,
+            "seed": seed,
             "parameters": {"n_estimators": ROUNDS, "early_stopping_rounds": PATIENCE, **PARAMETERS},
             "features": ["alpha158"],
             "label": {
@@ -46,35 +46,35 @@ class OurWorkflow:
     def __init__(self, market: Market, task: Task, files: Path) -> None:
         del market  # the installation has it
         self.version = f"quantflux {quantflux.__version__} with LightGBM {lightgbm.__version__}"
-        self._task, self._spec = task, specification(task)
+        self._task = task
         self._settings = Settings(data_dir=files, factors={"threads": THREADS})
 
-    def run(self, parts: Parts) -> tuple[pa.Table, np.ndarray]:
+    def run(self, seed: int, parts: Parts) -> tuple[pa.Table, np.ndarray]:
         """Open the installation, assemble, train, and put the predictions into a table."""
         with Platform.open(self._settings) as platform:
-            return self._run(platform, parts)
+            return self._run(platform, specification(self._task, seed), parts)
 
-    def _run(self, platform: Platform, parts: Parts) -> tuple[pa.Table, np.ndarray]:
+    def _run(self, platform: Platform, spec: ModelSpec, parts: Parts) -> tuple[pa.Table, np.ndarray]:
         with parts.timed(FEATURES):
-            assembled = assemble(platform.data, platform.factors, self._spec)
-        clock = _Clock(parts, len(list(self._task.folds())))
+            assembled = assemble(platform.data, platform.factors, spec)
+        clock = _Clock(parts)
         hooks = Hooks(folds=clock.folds, rounds=clock.rounds)
-        trained = train(assembled, self._spec, threads=THREADS, hooks=hooks)
+        predictions, folds = validate(assembled, spec, threads=THREADS, hooks=hooks)
         with parts.timed(PREDICTING):
-            row, column = np.nonzero(~np.isnan(trained.predictions))
+            row, column = np.nonzero(~np.isnan(predictions))
             table = pa.table(
                 {
                     "trade_date": pa.array(assembled.dataset.days[row]),
                     "symbol": pa.array(assembled.dataset.symbols[column].tolist()),
-                    "prediction": pa.array(trained.predictions[row, column]),
+                    "prediction": pa.array(predictions[row, column]),
                 }
             )
         days = assembled.dataset.days
         tested = [(days[fold.test.first], days[fold.test.last]) for fold in self._task.folds()]
-        found = [fold.test for fold in trained.folds]
+        found = [fold.test for fold in folds]
         if found != tested:
             raise RuntimeError(f"quantflux tested the folds {found}, wanted {tested}")
-        return table, np.array([fold.rounds for fold in trained.folds])
+        return table, np.array([fold.rounds for fold in folds])
 
     def drop(self) -> None:
         """Delete the stored values of factors, so that they are built anew."""
@@ -84,8 +84,8 @@ class OurWorkflow:
 class _Clock:
     """Divides a training by what its hooks hear: rounds until the last one of a fold, and what follows them."""
 
-    def __init__(self, parts: Parts, folds: int) -> None:
-        self._parts, self._count = parts, folds
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._begun = self._learnt = time.perf_counter()
 
     def rounds(self, done: int, total: int) -> None:
@@ -93,11 +93,9 @@ class _Clock:
         self._learnt = time.perf_counter()
 
     def folds(self, done: int, total: int) -> None:
-        """Hear of a fold that is done; the one behind the last is the model that is kept."""
+        """Hear of a fold that is done."""
         now = time.perf_counter()
-        if done > self._count:
-            self._parts.add(KEEPING, now - self._begun)
-        elif done:
+        if done:
             self._parts.add(TRAINING, self._learnt - self._begun)
             self._parts.add(PREDICTING, now - self._learnt)
         self._begun = now

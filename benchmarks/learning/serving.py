@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.factors.market import MarketSize, drawn
-from benchmarks.learning.rivals.task import PARAMETERS, SEED
+from benchmarks.learning.rivals.task import PARAMETERS, SEEDS
 from benchmarks.rivals.measuring import Measured, Say
 from benchmarks.rivals.protocol import peak_memory, reset_peak
 from benchmarks.rivals.report import OURS, RivalReport, Table
@@ -39,7 +39,7 @@ TREES = 100
 MODEL: dict[str, Any] = {
     "id": "served",
     "kind": "lightgbm",
-    "seed": SEED,
+    "seed": SEEDS[0],
     "parameters": {"n_estimators": TREES, "early_stopping_rounds": 0, **PARAMETERS},
     "features": ["alpha158"],
     "label": {

@@ -7,12 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.factors.market import MarketSize
 from benchmarks.learning.judging import Judgement, judge
 from benchmarks.learning.market import write_scene
-from benchmarks.learning.rivals.task import THREADS, Task
-from benchmarks.rivals.measuring import Measured, Say, measure_in_turn
+from benchmarks.learning.rivals.running import predictions_of
+from benchmarks.learning.rivals.task import SEEDS, THREADS, Task
+from benchmarks.rivals.measuring import Measured, Say, measure_each_run
 from benchmarks.rivals.protocol import Market
 from benchmarks.rivals.report import OURS, Grid, RivalReport, Table
 from benchmarks.rivals.rival import Rival
@@ -33,25 +35,30 @@ def measure_walk_forward(
     say(f"making {companies} names x {task.sessions:,} days")
     _scene(MarketSize(companies, task.sessions), task, work)
     market = work / "market"
-    rounds = {}
     with ExitStack() as stack:
         rivals = [_ours(work), _qlib(work, python)]
         for rival in rivals:
             stack.enter_context(rival)
             report.versions.append(rival.about["version"])
-        rows = measure_in_turn(rivals, say)
+        rows = measure_each_run(rivals, say, len(SEEDS))
         for rival in rivals:
             rival.save(work / rival.label)
-            rounds[rival.label] = np.load(work / rival.label / "rounds.npy")
-    files = {rival.label: _predictions(rival.label, work) for rival in rivals}
+    rounds = {rival.label: np.load(work / rival.label / "rounds.npy").mean(axis=0) for rival in rivals}
+    files = {
+        _run(rival.label, seed): predictions_of(_predictions(rival.label, work), seed)
+        for rival in rivals
+        for seed in SEEDS
+    }
     judgement = judge(files, Market(market), task)
-    words = judgement.difference(OURS, QLIB).words
+    words = judgement.difference(_runs(OURS), _runs(QLIB)).words
     say(words)
     names = Market(market).symbols
     shape = {"symbols": len(names), "days": task.sessions, "folds": len(list(task.folds()))}
     note = (
         "From each one's files of daily prices to predictions out of sample, written to Parquet. The same folds, "
-        f"label, LightGBM parameters, seed and {THREADS} threads; peak memory is that of the process and its children."
+        f"label, parameters of trees, seeds and {THREADS} threads; we round gradients to 64 steps, as we do unless "
+        f"told otherwise, and no model beyond the folds' is kept. Medians of {len(SEEDS)} runs, each with a seed of "
+        "its own; peak memory is that of the process and its children."
     )
     agreement = {rival.label: _worth(judgement, rival.label) for rival in rivals}
     report.tables.append(Table("Alpha158 and LightGBM, walk-forward", shape, rows, agreement, note))
@@ -86,11 +93,25 @@ def _rival(label: str, command: list[str], work: Path, files: Path) -> Rival:
 
 
 def _predictions(label: str, work: Path) -> Path:
-    return work / f"{label.lower()}.parquet"
+    return work / f"predictions of {label}"
+
+
+def _run(label: str, seed: int) -> str:
+    return f"{label} {seed}"
+
+
+def _runs(label: str) -> list[str]:
+    return [_run(label, seed) for seed in SEEDS]
+
+
+def _means(judgement: Judgement, label: str) -> pd.DataFrame:
+    """Return `ic` and `rank_ic` by fold and of all days, the means over a rival's runs."""
+    tables = [judgement.means(run) for run in _runs(label)]
+    return sum(tables[1:], start=tables[0]) / len(tables)
 
 
 def _worth(judgement: Judgement, label: str) -> str:
-    means = judgement.means(label).loc["all"]
+    means = _means(judgement, label).loc["all"]
     return f"IC {means['ic']:.4f}, RankIC {means['rank_ic']:.4f}"
 
 
@@ -103,18 +124,26 @@ def _parts(rows: list[Measured]) -> Grid:
         lines.append([name, *(row.parts.get(name, "") for row in rows), times])
     note = (
         "Seconds. Training includes gathering each fold's cells and laying them into bins; we lay all cells into the "
-        "bins of the first fold's train cells, once. Qlib's walk-forward keeps no model beyond the folds'."
+        "bins of the first fold's train cells, once."
     )
     return Grid("Where the time goes", ["part", *(row.label for row in rows), "times ours"], lines, note)
 
 
 def _worth_by_fold(judgement: Judgement, rounds: dict[str, np.ndarray], words: str) -> Grid:
     columns = ["fold"]
-    lines: list[list[str | float]] = [[str(name)] for name in judgement.means(OURS).index]
-    for label in judgement.rivals:
+    lines: list[list[str | float]] = [[str(name)] for name in _means(judgement, OURS).index]
+    for label, by_fold in rounds.items():
         columns += [f"{label}: rounds", "IC", "RankIC"]
-        kept = [*map(str, rounds[label]), ""]
-        for line, number, means in zip(lines, kept, judgement.means(label).itertuples(), strict=True):
+        kept = [*(f"{number:.1f}" for number in by_fold), ""]
+        for line, number, means in zip(lines, kept, _means(judgement, label).itertuples(), strict=True):
             line += [number, f"{means.ic:.4f}", f"{means.rank_ic:.4f}"]
-    note = f"By pandas, on the {judgement.cells:,} cells that both predicted. {OURS} against {QLIB}: {words}."
+    of_runs = "; ".join(f"{label} {_each_run(judgement, label)}" for label in rounds)
+    note = (
+        f"Means over the runs, by pandas, on the {judgement.cells:,} cells that all predicted. RankIC of each run: "
+        f"{of_runs}. {OURS} against {QLIB}: {words}."
+    )
     return Grid("What the predictions are worth", columns, lines, note)
+
+
+def _each_run(judgement: Judgement, label: str) -> str:
+    return ", ".join(f"{judgement.rivals[run].rank_ic.mean():.4f}" for run in _runs(label))

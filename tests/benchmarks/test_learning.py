@@ -112,18 +112,22 @@ def test_luck_is_noise_and_foresight_is_not(market: Market) -> None:
     outcome = np.full(close.shape, np.nan)
     outcome[:-2] = close[2:] / close[1:-1] - 1
     foresight = np.where(np.isfinite(outcome), outcome, 0.0)
-    some, more = np.random.default_rng(2).normal(size=(2, *close.shape))
-    paths = {
-        "foresight": written(market, foresight, "foresight"),
-        "luck": written(market, some, "luck"),
-        "more luck": written(market, some + more, "more"),
-    }
+    noise = np.random.default_rng(2).normal(size=(7, *close.shape))
+    runs = {f"foresight {i}": foresight + 1e-9 * noise[i] for i in (1, 2)}
+    runs |= {f"luck {i}": noise[1 + i] for i in (1, 2, 3)} | {f"more luck {i}": noise[4 + i] for i in (1, 2)}
+    paths = {label: written(market, predictions, label) for label, predictions in runs.items()}
 
     found = judge(paths, market, TASK)
 
-    assert found.difference("foresight", "luck").words.endswith("different by more than noise")
-    assert found.difference("luck", "more luck").words.endswith("equal within noise")
-    assert found.difference("luck", "luck").t == 0.0
+    assert list(found.rivals) == list(paths)
+    ic = {label: each.rank_ic.mean() for label, each in found.rivals.items()}
+    assert ic["foresight 1"] > 0.99 > abs(ic["luck 1"])
+    lucky, seeing = ["luck 1", "luck 2", "luck 3"], ["foresight 1", "foresight 2"]
+    assert found.difference(seeing, lucky).words.endswith("different by more than noise")
+    assert found.difference(lucky, ["more luck 1", "more luck 2"]).words.endswith("equal within noise")
+    assert found.difference(lucky, lucky).t == 0.0
+    daily = found.rank_ic(lucky)
+    np.testing.assert_allclose(daily, sum(found.rivals[run].rank_ic for run in lucky) / 3)
 
 
 def test_who_leaves_cells_out_is_not_judged(market: Market) -> None:

@@ -10,8 +10,8 @@ import pytest
 from benchmarks.learning.judging import judge
 from benchmarks.learning.market import write_scene
 from benchmarks.learning.ours_driver import OurWorkflow
-from benchmarks.learning.rivals.running import FEATURES, KEEPING, PREDICTING, TRAINING, LearningDriver
-from benchmarks.learning.rivals.task import Task
+from benchmarks.learning.rivals.running import FEATURES, PREDICTING, TRAINING, LearningDriver, predictions_of
+from benchmarks.learning.rivals.task import SEEDS, Task
 from benchmarks.learning.walk_forward import FIRST, measure_walk_forward
 from benchmarks.rivals.protocol import Market
 from benchmarks.rivals.report import RivalReport, Table
@@ -23,13 +23,13 @@ QLIB = ROOT / ".venv-rivals" / "bin" / "python"
 def test_our_workflow_predicts_the_universe_in_the_folds_that_the_judge_expects(tmp_path: Path) -> None:
     size, task = FIRST
     write_scene(size, tmp_path / "market", tmp_path / "installation")
-    market, written = Market(tmp_path / "market"), tmp_path / "ours.parquet"
-    driver = LearningDriver(OurWorkflow(market, task, tmp_path / "installation"), written)
+    market, written = Market(tmp_path / "market"), predictions_of(tmp_path / "ours", SEEDS[0])
+    driver = LearningDriver(OurWorkflow(market, task, tmp_path / "installation"), written.parent)
 
     driver.compute()
 
-    assert set(driver.parts) == {FEATURES, TRAINING, PREDICTING, KEEPING}
-    assert [len(rounds) for _, rounds in driver.answer()] == [2]
+    assert set(driver.parts) == {FEATURES, TRAINING, PREDICTING}
+    assert [rounds.shape for _, rounds in driver.answer()] == [(1, 2)]
     found = pq.read_table(written)
     assert found.num_rows == np.load(market.folder / "chosen.npy")[140:].sum()
     judgement = judge({"ours": written}, market, task)

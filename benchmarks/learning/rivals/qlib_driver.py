@@ -32,7 +32,7 @@ from qlib.workflow.task.gen import RollingGen, task_generator
 
 from benchmarks.factors.rivals.qlib_driver import code_of, dump
 from benchmarks.learning.rivals.running import FEATURES, PREDICTING, TRAINING, Parts, main
-from benchmarks.learning.rivals.task import PARAMETERS, PATIENCE, ROUNDS, SEED, THREADS, Fold, Span, Task
+from benchmarks.learning.rivals.task import PARAMETERS, PATIENCE, ROUNDS, THREADS, Fold, Span, Task
 from benchmarks.rivals.protocol import Market
 
 with redirect_stdout(sys.stderr):  # it prints which models of other libraries cannot be had
@@ -94,14 +94,14 @@ class QlibWorkflow:
             exp_manager=manager,
         )
 
-    def run(self, parts: Parts) -> tuple[pa.Table, np.ndarray]:
+    def run(self, seed: int, parts: Parts) -> tuple[pa.Table, np.ndarray]:
         """Build the handler, train and predict every fold, put the folds together, and judge them."""
         self._runs += 1
         name = f"rolling {self._runs}"
         with parts.timed(FEATURES):
             first, last = str(self.market.sessions[0]), str(self.market.sessions[-1])
             handler = Alpha158(instruments=UNIVERSE, start_time=first, end_time=last)
-            tasks = self._tasks(handler)
+            tasks = self._tasks(handler, seed)
         begun = time.perf_counter()
         with _fits_timed(parts) as rounds:
             TrainerR(experiment_name=name)(tasks)
@@ -121,12 +121,12 @@ class QlibWorkflow:
         """Forget what Qlib keeps in memory; its records of past runs stay."""
         H.clear()
 
-    def _tasks(self, handler: Alpha158) -> list[dict[str, Any]]:
+    def _tasks(self, handler: Alpha158, seed: int) -> list[dict[str, Any]]:
         """Return a task for each fold, as Qlib's generator makes them; raise if they are not everybody's folds."""
         folds = list(self.task.folds())
         segments = self._segments(folds[0])
         segments["test"] = (segments["test"][0], self._day(folds[-1].test.last))
-        settings = {"num_threads": THREADS, "seed": SEED, **PARAMETERS}
+        settings = {"num_threads": THREADS, "seed": seed, **PARAMETERS}
         task = {
             "model": {
                 "class": "LGBModel",

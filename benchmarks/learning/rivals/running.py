@@ -13,14 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.learning.rivals.task import Task
+from benchmarks.learning.rivals.task import SEEDS, Task
 from benchmarks.rivals.protocol import Market, claim_output, serve
 
-FEATURES, TRAINING, PREDICTING, KEEPING = (
+FEATURES, TRAINING, PREDICTING = (
     "building features and labels",
     "training the folds",
     "predicting and judging",
-    "training the model that is kept",
 )
 
 
@@ -47,7 +46,7 @@ class Workflow(Protocol):
 
     version: str
 
-    def run(self, parts: Parts) -> tuple[pa.Table, np.ndarray]:
+    def run(self, seed: int, parts: Parts) -> tuple[pa.Table, np.ndarray]:
         """Do everything from the rival's files of prices to predictions.
 
         Returns
@@ -62,8 +61,13 @@ class Workflow(Protocol):
         """Forget whatever was computed, in memory and on disk."""
 
 
+def predictions_of(folder: Path, seed: int) -> Path:
+    """Return where a run's predictions are."""
+    return folder / f"{seed}.parquet"
+
+
 class LearningDriver:
-    """A workflow whose predictions go to a Parquet file.
+    """A workflow that is run with one seed after the other, and whose predictions go to Parquet files.
 
     Attributes
     ----------
@@ -71,28 +75,30 @@ class LearningDriver:
         Seconds of each part of the last computation.
     """
 
-    def __init__(self, workflow: Workflow, predictions: Path) -> None:
+    def __init__(self, workflow: Workflow, folder: Path) -> None:
         self.expressions: dict[str, str] = {}
         self.about: dict[str, Any] = {"version": workflow.version}
         self.parts: dict[str, float] = {}
-        self._workflow, self._predictions = workflow, predictions
-        self._rounds = np.zeros(0, np.int64)
+        self._workflow, self._folder = workflow, folder
+        self._rounds: list[np.ndarray] = []
+        folder.mkdir(parents=True, exist_ok=True)
 
     def compute(self) -> None:
-        """Run the workflow and write what it predicted."""
-        parts = Parts()
-        table, self._rounds = self._workflow.run(parts)
+        """Run the workflow with the next seed and write what it predicted."""
+        parts, seed = Parts(), SEEDS[len(self._rounds)]
+        table, rounds = self._workflow.run(seed, parts)
         with parts.timed(PREDICTING):
-            pq.write_table(table, self._predictions)
+            pq.write_table(table, predictions_of(self._folder, seed))
+        self._rounds.append(rounds)
         self.parts = parts.seconds
 
     def drop(self) -> None:
-        """Forget the last run."""
+        """Forget the last run but for what was written of it."""
         self._workflow.drop()
 
     def answer(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the rounds of each fold."""
-        yield "rounds", self._rounds
+        """Yield the rounds of each run and fold."""
+        yield "rounds", np.array(self._rounds)
 
 
 def options() -> argparse.ArgumentParser:
@@ -101,7 +107,9 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--market", type=Path, required=True, help="arrays of prices, and the universe")
     parser.add_argument("--task", type=Path, required=True, help="JSON of a Task")
     parser.add_argument("--files", type=Path, required=True, help="where the rival keeps files of its own")
-    parser.add_argument("--predictions", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument(
+        "--predictions", type=Path, required=True, help="folder of the Parquet files to write"
+    )
     return parser
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 THREADS = 2
-SEED = 2024
+SEEDS = (2024, 1, 2, 3)
+"""Each run's. Two models of one rival differ by what their seeds draw, so one run says little."""
+
 ROUNDS, PATIENCE = 1000, 50
 """Most rounds of a fold, and how many of them may pass without a better loss on its validation days."""
 

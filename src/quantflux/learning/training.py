@@ -113,14 +113,42 @@ def train(
         If `hooks.cancelled` said so.
     """
     told = hooks or Hooks()
-    splitter = splitter_of(spec.split)
-    folds = splitter.split(len(assembled.dataset.days), assembled.labels.reach)
-    fitting = _Fitting(spec, assembled, splitter, threads, told)
+    fitting, folds = _begun(assembled, spec, threads, told)
     told.folds(0, len(folds) + 1)
-    predictions, results = _out_of_sample(fitting, folds)
+    predictions, results = _out_of_sample(fitting, folds, len(folds) + 1)
     kept = _kept(fitting, predictions, results)
     told.folds(len(folds) + 1, len(folds) + 1)
     return kept
+
+
+def validate(
+    assembled: Assembled, spec: ModelSpec, *, threads: int | None = None, hooks: Hooks | None = None
+) -> tuple[np.ndarray, tuple[FoldResult, ...]]:
+    """Train a model fold by fold, and keep none.
+
+    Returns
+    -------
+    array of float64, shape (T, N)
+        Predictions out of sample; NaN elsewhere.
+    tuple of FoldResult
+
+    Raises
+    ------
+    InvalidRequest, Cancelled
+        As `train` does.
+    """
+    told = hooks or Hooks()
+    fitting, folds = _begun(assembled, spec, threads, told)
+    told.folds(0, len(folds))
+    return _out_of_sample(fitting, folds, len(folds))
+
+
+def _begun(
+    assembled: Assembled, spec: ModelSpec, threads: int | None, told: Hooks
+) -> tuple[_Fitting, Sequence[Fold]]:
+    splitter = splitter_of(spec.split)
+    folds = splitter.split(len(assembled.dataset.days), assembled.labels.reach)
+    return _Fitting(spec, assembled, splitter, threads, told), folds
 
 
 def with_shuffled_labels(assembled: Assembled, seed: int) -> Assembled:
@@ -198,7 +226,9 @@ class _Fitting:
         return predictor, scaler
 
 
-def _out_of_sample(fitting: _Fitting, folds: Sequence[Fold]) -> tuple[np.ndarray, tuple[FoldResult, ...]]:
+def _out_of_sample(
+    fitting: _Fitting, folds: Sequence[Fold], steps: int
+) -> tuple[np.ndarray, tuple[FoldResult, ...]]:
     """Fit every fold; return what they predict of their test days, shape (T, N), and how each did."""
     assembled, told = fitting.assembled, fitting.told
     dataset, chosen, labels = assembled.dataset, assembled.chosen, assembled.labels
@@ -224,7 +254,7 @@ def _out_of_sample(fitting: _Fitting, folds: Sequence[Fold]) -> tuple[np.ndarray
                 test_ic=mean_rank_ic(found, labels.values[fold.test], chosen[fold.test]),
             )
         )
-        told.folds(len(results), len(folds) + 1)
+        told.folds(len(results), steps)
     predictions = np.divide(totals, counts, out=np.full(chosen.shape, np.nan), where=counts > 0)
     return predictions, tuple(results)
 

@@ -37,3 +37,14 @@ def test_a_small_sample_is_drawn_whole() -> None:
     sample = market(days=30, names=5).on(np.arange(30))
 
     assert drawn(sample, len(sample)) is sample
+
+
+def test_seeds_draw_different_cells_and_the_same_seed_the_same() -> None:
+    sample = market(days=400, names=50).on(np.arange(400))
+
+    one, again, other = (drawn(sample, 1000, seed) for seed in (1, 1, 2))
+
+    np.testing.assert_array_equal(one.places, again.places)
+    assert not np.array_equal(one.places, other.places)
+    assert len(one) == 1000 and (np.diff(one.places) > 0).all() and np.isin(one.places, sample.places).all()
+    assert len(np.unique(one.row)) == 128 and abs(float(one.row.mean()) - 199.5) < 40

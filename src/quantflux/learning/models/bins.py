@@ -1,6 +1,6 @@
 """Lays features into LightGBM's bins without ever holding them as numbers all at once.
 
-1. Bin bounds come from up to 50,000 cells drawn evenly from a train sample (`_bounds`).
+1. Bin bounds come from up to 50,000 cells that the seed draws from a train sample (`_bounds`).
 2. The sample's cells are gathered a stretch at a time and kept as bin numbers, one byte a value (`_Stretches`).
 3. Where folds share bins, all cells of the data set are laid into the bins of the first fold's train sample, once,
    and each fold takes its cells out of them (`SharedBins`).
@@ -77,7 +77,7 @@ class SharedBins:
 
 
 def _bounds(train: Sample, scaler: Scaling, parameters: Mapping[str, Any]) -> lightgbm.Dataset:
-    cells = drawn(train, BOUNDS_FROM)
+    cells = drawn(train, BOUNDS_FROM, parameters["seed"])
     features = matrix(cells, scaler)
     if not _varies(features):
         raise InvalidRequest(

@@ -41,22 +41,31 @@ def matrix(sample: Sample, scaler: Scaling) -> np.ndarray:
     return whole
 
 
-def drawn(sample: Sample, most: int) -> Sample:
-    """Return at most so many cells of a sample, the same every time.
+def drawn(sample: Sample, most: int, seed: int | None = None) -> Sample:
+    """Return at most so many cells of a sample: of the same seed, the same ones.
 
-    They are at even distances on days at even distances, of which there are at least 128 if the sample has so many.
-    Not on all of its days: that would cost a pass over everything that is stored.
+    They are taken at even distances on days at even distances, or at random on random days if a seed is given. There
+    are at least 128 days if the sample has so many, but not all of them: that would cost a pass over everything that
+    is stored.
     """
     if len(sample) <= most:
         return sample
+    random = None if seed is None else np.random.default_rng(seed)
     day, size = np.unique(sample.row, return_counts=True)
     days = min(max(_DAYS_DRAWN, -(-most // int(size.mean()))), len(day))
     chosen = np.zeros(len(day), dtype=bool)
-    chosen[np.linspace(0, len(day) - 1, days).round().astype(np.int64)] = True
+    chosen[_picked(len(day), days, random)] = True
     places = sample.places[np.repeat(chosen, size)]
     if len(places) > most:
-        places = places[np.linspace(0, len(places) - 1, most).astype(np.int64)]
+        places = places[_picked(len(places), most, random)]
     return Sample(sample.dataset, places)
+
+
+def _picked(of: int, count: int, random: np.random.Generator | None) -> np.ndarray:
+    """Return so many different places below `of`, in order."""
+    if random is None:
+        return np.linspace(0, of - 1, count).round().astype(np.int64)
+    return np.sort(random.choice(of, count, replace=False))
 
 
 def something(train: Sample, kind: str) -> None:
