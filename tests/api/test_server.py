@@ -235,6 +235,10 @@ def lost_in_a_stop(running: Served) -> list[str]:
     callers = [Caller(running.port) for _ in range(16)]
     for caller in callers:
         caller.start()
+    deadline = time.monotonic() + 60
+    while not all(caller.answered for caller in callers):
+        assert time.monotonic() < deadline, "somebody is not answered"
+        time.sleep(0.01)
     time.sleep(0.3)
 
     code = running.stop()
@@ -243,7 +247,6 @@ def lost_in_a_stop(running: Served) -> list[str]:
         caller.ended.set()
         caller.join()
     assert code == 0, "".join(running.errors)
-    assert all(caller.answered for caller in callers)
     return [caller.lost for caller in callers if caller.lost]
 
 
