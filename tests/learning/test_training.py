@@ -21,7 +21,7 @@ from quantflux.learning.samples import Dataset
 from quantflux.learning.scaling import Scaler
 from quantflux.learning.specification import ModelSpec, specification_of
 from quantflux.learning.splits import samples_of, splitter_of
-from quantflux.learning.training import Hooks, Trained, mean_rank_ic, train, with_shuffled_labels
+from quantflux.learning.training import Hooks, Trained, mean_rank_ic, train, validate, with_shuffled_labels
 from tests.learning.cells import ArrayFeatures
 from tests.learning.small_market import market
 
@@ -367,3 +367,16 @@ def test_a_training_tells_of_its_folds_and_can_be_cancelled() -> None:
     with pytest.raises(Cancelled):
         train(data, spec, threads=1, hooks=hooks)
     assert told == [(0, parts), (1, parts), (2, parts)]
+
+
+def test_validating_walks_the_same_folds_and_keeps_no_model() -> None:
+    spec = spec_of()
+    data = assembled(spec, knowing)
+    told: list[tuple[int, int]] = []
+
+    predictions, folds = validate(data, spec, threads=1, hooks=Hooks(folds=lambda *step: told.append(step)))
+
+    kept = train(data, spec, threads=1)
+    np.testing.assert_array_equal(predictions, kept.predictions)
+    assert [replace(fold, seconds=0.0) for fold in folds] == [replace(fold, seconds=0.0) for fold in kept.folds]
+    assert told == [(done, len(folds)) for done in range(len(folds) + 1)]
