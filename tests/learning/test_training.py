@@ -378,5 +378,7 @@ def test_validating_walks_the_same_folds_and_keeps_no_model() -> None:
 
     kept = train(data, spec, threads=1)
     np.testing.assert_array_equal(predictions, kept.predictions)
-    assert [replace(fold, seconds=0.0) for fold in folds] == [replace(fold, seconds=0.0) for fold in kept.folds]
+    assert [replace(fold, seconds=0.0) for fold in folds] == [
+        replace(fold, seconds=0.0) for fold in kept.folds
+    ]
     assert told == [(done, len(folds)) for done in range(len(folds) + 1)]
