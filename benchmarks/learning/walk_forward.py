@@ -56,9 +56,8 @@ def measure_walk_forward(
     shape = {"symbols": len(names), "days": task.sessions, "folds": len(list(task.folds()))}
     note = (
         "From each one's files of daily prices to predictions out of sample, written to Parquet. The same folds, "
-        f"label, parameters of trees, seeds and {THREADS} threads; we round gradients to 64 steps, as we do unless "
-        f"told otherwise, and no model beyond the folds' is kept. Medians of {len(SEEDS)} runs, each with a seed of "
-        "its own; peak memory is that of the process and its children."
+        f"label, LightGBM parameters, seeds and {THREADS} threads; no model beyond the folds' is kept. Medians of "
+        f"{len(SEEDS)} runs, each with a seed of its own; peak memory is that of the process and its children."
     )
     agreement = {rival.label: _worth(judgement, rival.label) for rival in rivals}
     report.tables.append(Table("Alpha158 and LightGBM, walk-forward", shape, rows, agreement, note))

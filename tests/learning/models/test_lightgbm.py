@@ -13,7 +13,6 @@ from quantflux.learning.models import Predictor, learner
 from quantflux.learning.models import stretches as stretching
 from quantflux.learning.models.bins import SharedBins
 from quantflux.learning.models.contract import Scaling
-from quantflux.learning.models.lightgbm import rounding
 from quantflux.learning.samples import Dataset, Sample
 from tests.learning.models.cells import Doubled, HeldFeatures, Unscaled, market
 from tests.learning.models.fits import SMALL, fit, fitted, samples
@@ -172,9 +171,6 @@ def test_weights_count() -> None:
     heavy = replace(dataset, weight=np.where(dataset.row < 15, 2, 1).astype(np.float32))
     twice = np.sort(np.concatenate([train.places, train.places[train.row < 15]]))
     asked = {"n_estimators": 5, "min_data_in_leaf": 1, "lambda_l2": 0.0, "bagging_freq": 0, "num_leaves": 6}
-    asked["num_grad_quant_bins"] = (
-        0  # the steps are shares of the largest gradient, which a weight makes larger
-    )
     plain = replace(dataset, weight=np.ones(len(dataset), np.float32))
 
     models = [
@@ -184,26 +180,3 @@ def test_weights_count() -> None:
 
     x = train.features()
     np.testing.assert_allclose(models[0].predict(x), models[1].predict(x), atol=1e-8)
-
-
-def test_rounded_gradients_teach_as_much_and_zero_or_one_step_rounds_nothing() -> None:
-    dataset = market()
-    train, fresh = dataset.on(np.arange(60)), dataset.on(np.arange(60, 90))
-
-    rounded, coarse, exact, one = (
-        learner("lightgbm", "regression", SMALL["lightgbm"] | {"num_grad_quant_bins": steps}, 1, threads=1)
-        .fit(train, None, scaler=Unscaled(), **QUIET)
-        .predict(fresh.features())
-        for steps in (64, 4, 0, 1)
-    )
-
-    np.testing.assert_array_equal(exact, one)
-    error = [float(np.mean((found - fresh.label) ** 2)) for found in (rounded, coarse, exact)]
-    assert not np.array_equal(rounded, exact)
-    assert error[0] < 1.02 * error[2]
-    assert np.corrcoef(rounded, exact)[0, 1] > np.corrcoef(coarse, exact)[0, 1] > 0.9
-
-
-def test_gradients_whose_sum_might_not_fit_are_not_rounded() -> None:
-    assert rounding(64, 30_000_000)["num_grad_quant_bins"] == 64
-    assert rounding(64, 40_000_000) == {}

@@ -42,16 +42,11 @@ PARAMETERS: Mapping[str, Parameter] = {
     "lambda_l2": Number(10.0, 0.0),
     "path_smooth": Number(0.0, 0.0),
     "max_bin": Whole(255, 2, 255),
-    "num_grad_quant_bins": Whole(64, 0, 127),
     "objective": Choice(None, ("regression", "regression_l1", "lambdarank", "rank_xendcg", "multiclass")),
     "grades": Whole(5, 2, 31),
     "lambdarank_truncation_level": Whole(100, 1, 10_000),
 }
-"""Those of LightGBM by its names; and `grades`, the steps in which a day's labels are ranked.
-
-Gradients are rounded to `num_grad_quant_bins` steps, to the nearest, while splits are looked for: rounds take a sixth
-less. What a leaf predicts comes from exact ones. 0 or 1 rounds nothing.
-"""
+"""Those of LightGBM by its names; and `grades`, the steps in which a day's labels are ranked."""
 
 ALIASES: Mapping[str, str] = {
     "num_iterations": "n_estimators",
@@ -77,8 +72,7 @@ _OBJECTIVES = {
 _NDCG_AT = 50  # of a day's names, as many as a portfolio may hold
 _TEXT = "model.txt"
 _END = "end of trees\n"
-_OURS = ("n_estimators", "early_stopping_rounds", "objective", "grades", "num_grad_quant_bins")
-_LARGEST_SUM = 2**31 - 1  # LightGBM sums rounded gradients up in 32 bits, and does not look whether they fit
+_OURS = ("n_estimators", "early_stopping_rounds", "objective", "grades")
 
 
 class LightgbmLearner:
@@ -116,7 +110,7 @@ class LightgbmLearner:
         if valid is not None and checked is not None:
             self._label(checked, valid)
         booster = lightgbm.train(
-            self._asked | rounding(chosen["num_grad_quant_bins"], len(train)),
+            self._asked,
             learnt,
             num_boost_round=chosen["n_estimators"],
             valid_sets=[] if checked is None else [checked],
@@ -133,18 +127,6 @@ class LightgbmLearner:
         else:
             laid.set_label(sample.label)
         laid.set_weight(sample.weight)
-
-
-def rounding(steps: int, cells: int) -> dict[str, Any]:
-    """Return how LightGBM is to round the gradients of so many cells."""
-    if steps < 2 or steps * cells > _LARGEST_SUM:
-        return {}
-    return {
-        "use_quantized_grad": True,
-        "num_grad_quant_bins": steps,
-        "quant_train_renew_leaf": True,
-        "stochastic_rounding": False,  # it would depend on the number of threads
-    }
 
 
 class LightgbmPredictor(Fitted):
