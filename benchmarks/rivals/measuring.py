@@ -76,9 +76,7 @@ def measure_each_run(rivals: Sequence[Rival], say: Say, runs: int) -> list[Measu
     for number in range(1, runs + 1):
         for rival in rivals:
             run = rival.compute()
-            say(
-                f"{rival.label}, run {number}: {run.seconds:.2f} s by the clock, {run.cpu:.2f} s of processors"
-            )
+            say(f"{rival.label}, run {number}: {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
             taken[rival.label].append(run)
             rival.drop()
     return [Measured.of(rival, taken[rival.label]) for rival in rivals]

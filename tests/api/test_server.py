@@ -167,9 +167,8 @@ def test_without_descriptors_it_sheds_and_recovers(tmp_path: Path) -> None:
             with contextlib.ExitStack() as crowd:
                 for _ in range(300):
                     crowd.enter_context(running.connect(30))
-                deadline = (
-                    time.monotonic() + 8
-                )  # who keeps silent within the room is cut off after ten seconds
+                # Who keeps silent within the room is cut off after ten seconds.
+                deadline = time.monotonic() + 8
                 while (heard := asked()) != b"HTTP/1.1 503 ":
                     assert heard == b"" and time.monotonic() < deadline, "nobody is told to come back"
                     assert len(list(held.iterdir())) < 128

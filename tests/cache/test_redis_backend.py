@@ -137,7 +137,8 @@ def test_a_connection_that_died_with_the_last_redis_is_replaced_at_once() -> Non
         backend = RedisBackend(server.url)
         backend.ping()
         server.restart()
-        backend.ping()
+        backend.put("results", "d1", b"value", 50.0, None)
+        assert backend.get("results", "d1") == b"value"
         backend.close()
 
 

@@ -229,7 +229,7 @@ class _Fitting:
 def _out_of_sample(
     fitting: _Fitting, folds: Sequence[Fold], steps: int
 ) -> tuple[np.ndarray, tuple[FoldResult, ...]]:
-    """Fit every fold; return what they predict of their test days, shape (T, N), and how each did."""
+    """Fit every fold, one of so many steps; return what they predict of their test days, and how each did."""
     assembled, told = fitting.assembled, fitting.told
     dataset, chosen, labels = assembled.dataset, assembled.chosen, assembled.labels
     totals, counts = np.zeros(chosen.shape), np.zeros(chosen.shape, dtype=np.int16)

@@ -42,8 +42,8 @@ def write(url: str, folder: Path, writer: str, acknowledged: int) -> None:
         number += 1
 
 
-def survive(url: str, folder: Path, *, writers: int, kills: int, seed: int) -> None:
-    """Keep so many writers at work, kill one after the other, and check what is left behind."""
+def survive(url: str, folder: Path, *, writers: int, kills: int, seed: int) -> int:
+    """Keep so many writers at work, kill one after the other, check what is left; return how much was acknowledged."""
     Database.open(url).close()
     chance = random.Random(seed)
     told = folder / "acknowledged"
@@ -64,7 +64,9 @@ def survive(url: str, folder: Path, *, writers: int, kills: int, seed: int) -> N
         process.kill()
         process.join()
     os.close(writing)
-    check(url, folder, set(told.read_text().split()))
+    acknowledged = set(told.read_text().split())
+    check(url, folder, acknowledged)
+    return len(acknowledged)
 
 
 def wait_for_more(told: Path, count: int) -> None:
@@ -94,11 +96,11 @@ def check(url: str, folder: Path, acknowledged: set[str]) -> None:
     assert found.sound, found.problem
     assert count == (found.entries, found.entries), "a gap"
     assert len(entries) == len(set(entries)) and set(entries) == changes
-    assert acknowledged <= changes and len(acknowledged) > 20
+    assert acknowledged <= changes
 
 
 def test_killed_writers_leave_one_chain_on_sqlite(tmp_path):
-    survive(f"sqlite:///{tmp_path}/own.db", tmp_path, writers=8, kills=8, seed=1)
+    assert survive(f"sqlite:///{tmp_path}/own.db", tmp_path, writers=8, kills=8, seed=1) >= 44
 
 
 @pytest.mark.mysql
@@ -106,19 +108,19 @@ def test_killed_writers_leave_one_chain_on_mariadb(
     tmp_path, mariadb_server: MariaDBServer, mariadb_database: str
 ):
     url = f"mysql+pymysql://root@{mariadb_server.host}:{mariadb_server.port}/{mariadb_database}"
-    survive(url, tmp_path, writers=8, kills=8, seed=2)
+    assert survive(url, tmp_path, writers=8, kills=8, seed=2) >= 44
 
 
 @pytest.mark.slow
 def test_two_hundred_kills_on_sqlite(tmp_path):
-    survive(f"sqlite:///{tmp_path}/own.db", tmp_path, writers=8, kills=200, seed=3)
+    assert survive(f"sqlite:///{tmp_path}/own.db", tmp_path, writers=8, kills=200, seed=3) >= 620
 
 
 @pytest.mark.slow
 @pytest.mark.mysql
 def test_two_hundred_kills_on_mariadb(tmp_path, mariadb_server: MariaDBServer, mariadb_database: str):
     url = f"mysql+pymysql://root@{mariadb_server.host}:{mariadb_server.port}/{mariadb_database}"
-    survive(url, tmp_path, writers=8, kills=200, seed=4)
+    assert survive(url, tmp_path, writers=8, kills=200, seed=4) >= 620
 
 
 @pytest.mark.mysql
