@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 import lightgbm
 import numpy as np
@@ -21,14 +23,22 @@ from quantflux.learning.training import Hooks, validate
 from quantflux.platform import Platform
 
 
-def specification(task: Task, seed: int) -> ModelSpec:
-    """Return the task as a model of ours, whose spans do not count the rows that are left out between them."""
+def specification(task: Task, seed: int, more: Mapping[str, Any]) -> ModelSpec:
+    """Return the task as a model of ours, whose spans do not count the rows that are left out between them.
+
+    Parameters
+    ----------
+    task : Task
+    seed : int
+    more : mapping
+        Parameters of the model besides the task's.
+    """
     return specification_of(
         {
             "id": "walk_forward",
             "kind": "lightgbm",
             "seed": seed,
-            "parameters": {"n_estimators": ROUNDS, "early_stopping_rounds": PATIENCE, **PARAMETERS},
+            "parameters": {"n_estimators": ROUNDS, "early_stopping_rounds": PATIENCE, **PARAMETERS, **more},
             "features": ["alpha158"],
             "label": {
                 "kind": "expression",
@@ -43,6 +53,8 @@ def specification(task: Task, seed: int) -> ModelSpec:
 class OurWorkflow:
     """The workflow over a store that has its panels, as it has after data were loaded."""
 
+    parameters: ClassVar[Mapping[str, Any]] = {}
+
     def __init__(self, market: Market, task: Task, files: Path) -> None:
         del market  # the installation has it
         self.version = f"quantflux {quantflux.__version__} with LightGBM {lightgbm.__version__}"
@@ -52,7 +64,7 @@ class OurWorkflow:
     def run(self, seed: int, parts: Parts) -> tuple[pa.Table, np.ndarray]:
         """Open the installation, assemble, train, and put the predictions into a table."""
         with Platform.open(self._settings) as platform:
-            return self._run(platform, specification(self._task, seed), parts)
+            return self._run(platform, specification(self._task, seed, self.parameters), parts)
 
     def _run(self, platform: Platform, spec: ModelSpec, parts: Parts) -> tuple[pa.Table, np.ndarray]:
         with parts.timed(FEATURES):

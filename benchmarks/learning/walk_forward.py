@@ -1,4 +1,7 @@
-"""The walk-forward, ours and Qlib's: time and memory, where the time went, and what the predictions are worth."""
+"""The walk-forward, ours and Qlib's: time and memory, where the time went, and what the predictions are worth.
+
+We run twice: as we come, and with as much patience as Qlib has. The predictions are to be the same.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from benchmarks.factors.market import MarketSize
 from benchmarks.learning.judging import Judgement, judge
 from benchmarks.learning.market import write_scene
 from benchmarks.learning.rivals.running import predictions_of
-from benchmarks.learning.rivals.task import SEEDS, THREADS, Task
+from benchmarks.learning.rivals.task import PATIENCE, SEEDS, THREADS, Task
 from benchmarks.rivals.measuring import Measured, Say, measure_each_run
 from benchmarks.rivals.protocol import Market
 from benchmarks.rivals.report import OURS, Grid, RivalReport, Table
 from benchmarks.rivals.rival import Rival
 
+PATIENT = f"{OURS}, patience waited out"
 QLIB = "Qlib"
 FIRST = (MarketSize(16, 240), Task(sessions=240, train=100, valid=40, test=50))
 """What we learn before anything is timed, in a process of its own: it leaves compiled code behind."""
@@ -36,17 +41,18 @@ def measure_walk_forward(
     _scene(MarketSize(companies, task.sessions), task, work)
     market = work / "market"
     with ExitStack() as stack:
-        rivals = [_ours(work), _qlib(work, python)]
+        rivals = [_ours(work), _ours(work, PATIENT, "patient_driver"), _qlib(work, python)]
         for rival in rivals:
             stack.enter_context(rival)
-            report.versions.append(rival.about["version"])
+            if rival.label != PATIENT:
+                report.versions.append(rival.about["version"])
         rows = measure_each_run(rivals, say, len(SEEDS))
         for rival in rivals:
             rival.save(work / rival.label)
-    rounds = {rival.label: np.load(work / rival.label / "rounds.npy").mean(axis=0) for rival in rivals}
+    rounds = {label: np.load(work / label / "rounds.npy").mean(axis=0) for label in (OURS, QLIB)}
     files = {
-        _run(rival.label, seed): predictions_of(_predictions(rival.label, work), seed)
-        for rival in rivals
+        _run(label, seed): predictions_of(_predictions(label, work), seed)
+        for label in (OURS, QLIB)
         for seed in SEEDS
     }
     judgement = judge(files, Market(market), task)
@@ -56,10 +62,13 @@ def measure_walk_forward(
     shape = {"symbols": len(names), "days": task.sessions, "folds": len(list(task.folds()))}
     note = (
         "From each one's files of daily prices to predictions out of sample, written to Parquet. The same folds, "
-        f"label, LightGBM parameters, seeds and {THREADS} threads; no model beyond the folds' is kept. Medians of "
-        f"{len(SEEDS)} runs, each with a seed of its own; peak memory is that of the process and its children."
+        f"label, LightGBM parameters, seeds and {THREADS} threads; no model beyond the folds' is kept. A fold ends "
+        f"{PATIENCE} rounds after its best one; ours does after {PATIENCE // 2} if it is then worse on the valid days "
+        f"than their mean. Medians of {len(SEEDS)} runs, each with a seed of its own; peak memory is the first run's, "
+        "of the process and its children."
     )
-    agreement = {rival.label: _worth(judgement, rival.label) for rival in rivals}
+    agreement = {label: _worth(judgement, label) for label in (OURS, QLIB)}
+    agreement[PATIENT] = _same_predictions(work)
     report.tables.append(Table("Alpha158 and LightGBM, walk-forward", shape, rows, agreement, note))
     report.tables.append(_parts(rows))
     report.tables.append(_worth_by_fold(judgement, rounds, words))
@@ -70,9 +79,9 @@ def _scene(size: MarketSize, task: Task, work: Path) -> None:
     task.write(work / "task.json")
 
 
-def _ours(work: Path) -> Rival:
-    command = [sys.executable, "-m", "benchmarks.learning.ours_driver"]
-    return _rival(OURS, command, work, work / "installation")
+def _ours(work: Path, label: str = OURS, driver: str = "ours_driver") -> Rival:
+    command = [sys.executable, "-m", f"benchmarks.learning.{driver}"]
+    return _rival(label, command, work, work / "installation")
 
 
 def _qlib(work: Path, python: Path) -> Rival:
@@ -114,18 +123,30 @@ def _worth(judgement: Judgement, label: str) -> str:
     return f"IC {means['ic']:.4f}, RankIC {means['rank_ic']:.4f}"
 
 
+def _same_predictions(work: Path) -> str:
+    """Say in how many runs we predicted the same numbers with and without the whole patience."""
+    same = [
+        pq.read_table(predictions_of(_predictions(OURS, work), seed)).equals(
+            pq.read_table(predictions_of(_predictions(PATIENT, work), seed))
+        )
+        for seed in SEEDS
+    ]
+    return f"the same predictions, bit for bit, in {sum(same)} of {len(same)} runs"
+
+
 def _parts(rows: list[Measured]) -> Grid:
     names = list(dict.fromkeys(part for row in rows for part in row.parts))
     lines: list[list[str | float]] = []
     for name in names:
-        taken = [row.parts[name] for row in rows if name in row.parts]
-        times = f"{taken[1] / taken[0]:.1f}" if len(taken) == len(rows) else ""
-        lines.append([name, *(row.parts.get(name, "") for row in rows), times])
+        taken = [row.parts[name] for row in rows]
+        lines.append([name, *taken, f"{taken[-1] / taken[0]:.1f}"])
     note = (
         "Seconds. Training includes gathering each fold's cells and laying them into bins; we lay all cells into the "
         "bins of the first fold's train cells, once."
     )
-    return Grid("Where the time goes", ["part", *(row.label for row in rows), "times ours"], lines, note)
+    return Grid(
+        "Where the time goes", ["part", *(row.label for row in rows), f"{QLIB}, times ours"], lines, note
+    )
 
 
 def _worth_by_fold(judgement: Judgement, rounds: dict[str, np.ndarray], words: str) -> Grid:

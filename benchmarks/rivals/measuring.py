@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -71,7 +71,10 @@ def measure_in_turn(rivals: Sequence[Rival], say: Say, *, calls: int = 5) -> lis
 
 
 def measure_each_run(rivals: Sequence[Rival], say: Say, runs: int) -> list[Measured]:
-    """Run all rivals in turn, every run counted: for tasks that warm up within a run."""
+    """Run all rivals in turn, every run counted: for tasks that warm up within a run.
+
+    The peak of memory is the first run's: what a process still holds of earlier runs is not the task's.
+    """
     taken: dict[str, list[Run]] = {rival.label: [] for rival in rivals}
     for number in range(1, runs + 1):
         for rival in rivals:
@@ -79,4 +82,7 @@ def measure_each_run(rivals: Sequence[Rival], say: Say, runs: int) -> list[Measu
             say(f"{rival.label}, run {number}: {run.seconds:.2f} s, {run.cpu:.2f} s of processors")
             taken[rival.label].append(run)
             rival.drop()
-    return [Measured.of(rival, taken[rival.label]) for rival in rivals]
+    return [
+        replace(Measured.of(rival, each), peak=each[0].peak)
+        for rival, each in zip(rivals, taken.values(), strict=True)
+    ]

@@ -12,9 +12,9 @@ from benchmarks.learning.market import write_scene
 from benchmarks.learning.ours_driver import OurWorkflow
 from benchmarks.learning.rivals.running import FEATURES, PREDICTING, TRAINING, LearningDriver, predictions_of
 from benchmarks.learning.rivals.task import SEEDS, Task
-from benchmarks.learning.walk_forward import FIRST, measure_walk_forward
+from benchmarks.learning.walk_forward import FIRST, PATIENT, measure_walk_forward
 from benchmarks.rivals.protocol import Market
-from benchmarks.rivals.report import RivalReport, Table
+from benchmarks.rivals.report import OURS, RivalReport, Table
 from benchmarks.rivals.rival import ROOT
 
 QLIB = ROOT / ".venv-rivals" / "bin" / "python"
@@ -46,7 +46,8 @@ def test_ours_and_qlib_are_found_equal_within_noise(tmp_path: Path) -> None:
     measure_walk_forward(40, task, tmp_path, QLIB, report, say=lambda text: None)
 
     times, parts, worth = report.tables
-    assert isinstance(times, Table) and [row.label for row in times.rows] == ["quantflux", "Qlib"]
+    assert isinstance(times, Table) and [row.label for row in times.rows] == [OURS, PATIENT, "Qlib"]
+    assert times.agreement[PATIENT] == "the same predictions, bit for bit, in 4 of 4 runs"
     assert all(row.peak > 0 for row in times.rows)
     assert len(parts.markdown()) > 4
     assert "equal within noise" in worth.note

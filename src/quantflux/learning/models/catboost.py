@@ -15,19 +15,19 @@ from typing import Any, Self
 import numpy as np
 
 from quantflux.core.errors import InvalidRequest, MissingDependency, StoreCorrupt
+from quantflux.learning.models.baseline import score_of_nothing
 from quantflux.learning.models.contract import Progress, Report, Request, Scaling
 from quantflux.learning.models.fitted import Fitted, named, read_head, shares
 from quantflux.learning.models.grades import grades_in_day
 from quantflux.learning.models.parameters import Choice, Number, Parameter, Whole
 from quantflux.learning.models.stretches import matrix, something
-from quantflux.learning.models.watching import Watch
+from quantflux.learning.models.watching import BOOSTING, Watch
 from quantflux.learning.samples import Sample
 
 TASKS = ("regression", "ranking", "classification")
 
 PARAMETERS: Mapping[str, Parameter] = {
-    "n_estimators": Whole(500, 1, 100_000),
-    "early_stopping_rounds": Whole(50, 0),
+    **BOOSTING,
     "learning_rate": Number(0.05, 1e-6, 1.0),
     "depth": Whole(6, 1, 16),
     "l2_leaf_reg": Number(10.0, 0.0),
@@ -58,7 +58,7 @@ _OBJECTIVES = {
 }
 _NDCG = "NDCG:top=50"
 _CBM = "model.cbm"
-_OURS = ("n_estimators", "early_stopping_rounds", "objective", "grades")
+_OURS = (*BOOSTING, "objective", "grades")
 
 
 class CatboostLearner:
@@ -94,7 +94,8 @@ class CatboostLearner:
         library = _library()
         something(train, self.request.kind)
         chosen = self.request.parameters
-        watch = Watch(chosen["n_estimators"], chosen["early_stopping_rounds"], progress, cancelled, report)
+        nothing = score_of_nothing(self._metric(), train, valid)
+        watch = Watch.of_boosting(chosen, progress, cancelled, report, nothing)
         watch.begin()
         told = _Callback(watch, self._metric(), larger_is_better=self.request.task == "ranking")
         model = library.CatBoost(self._asked())

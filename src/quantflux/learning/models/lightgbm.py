@@ -14,20 +14,20 @@ import lightgbm
 import numpy as np
 
 from quantflux.core.errors import InvalidRequest, StoreCorrupt
+from quantflux.learning.models.baseline import score_of_nothing
 from quantflux.learning.models.bins import SharedBins, binned
 from quantflux.learning.models.contract import Progress, Report, Request, Scaling
 from quantflux.learning.models.fitted import Fitted, named, read_head, read_text, shares
 from quantflux.learning.models.grades import grades_in_day
 from quantflux.learning.models.parameters import Choice, Number, Parameter, Whole
 from quantflux.learning.models.stretches import something
-from quantflux.learning.models.watching import Watch
+from quantflux.learning.models.watching import BOOSTING, Watch
 from quantflux.learning.samples import Sample
 
 TASKS = ("regression", "ranking", "classification")
 
 PARAMETERS: Mapping[str, Parameter] = {
-    "n_estimators": Whole(500, 1, 100_000),
-    "early_stopping_rounds": Whole(50, 0),
+    **BOOSTING,
     "learning_rate": Number(0.05, 1e-6, 1.0),
     "num_leaves": Whole(64, 2, 131_072),
     "max_depth": Whole(8, -1, 1000),
@@ -72,7 +72,7 @@ _OBJECTIVES = {
 _NDCG_AT = 50  # of a day's names, as many as a portfolio may hold
 _TEXT = "model.txt"
 _END = "end of trees\n"
-_OURS = ("n_estimators", "early_stopping_rounds", "objective", "grades")
+_OURS = (*BOOSTING, "objective", "grades")
 
 
 class LightgbmLearner:
@@ -102,7 +102,8 @@ class LightgbmLearner:
         """Learn from a sample: see `contract.Learner`."""
         something(train, self.request.kind)
         chosen = self.request.parameters
-        watch = Watch(chosen["n_estimators"], chosen["early_stopping_rounds"], progress, cancelled, report)
+        nothing = score_of_nothing(self._asked["metric"], train, valid)
+        watch = Watch.of_boosting(chosen, progress, cancelled, report, nothing)
         watch.begin()
         lay = self._shared.binned if share else binned
         learnt, checked = lay(train, valid, scaler, self._asked, watch.check)

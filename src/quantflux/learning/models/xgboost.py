@@ -14,19 +14,19 @@ from typing import Any, Self
 import numpy as np
 
 from quantflux.core.errors import MissingDependency, StoreCorrupt
+from quantflux.learning.models.baseline import score_of_nothing
 from quantflux.learning.models.contract import Progress, Report, Request, Scaling
 from quantflux.learning.models.fitted import Fitted, named, read_head, read_text, shares
 from quantflux.learning.models.grades import grades_in_day
 from quantflux.learning.models.parameters import Choice, Number, Parameter, Whole
 from quantflux.learning.models.stretches import gathered, rows_at_once, something
-from quantflux.learning.models.watching import Watch
+from quantflux.learning.models.watching import BOOSTING, Watch
 from quantflux.learning.samples import Sample
 
 TASKS = ("regression", "ranking", "classification")
 
 PARAMETERS: Mapping[str, Parameter] = {
-    "n_estimators": Whole(500, 1, 100_000),
-    "early_stopping_rounds": Whole(50, 0),
+    **BOOSTING,
     "learning_rate": Number(0.05, 1e-6, 1.0),
     "max_depth": Whole(6, 0, 100),
     "max_leaves": Whole(0, 0, 131_072),
@@ -63,7 +63,7 @@ _OBJECTIVES = {
 }
 _LEAF_WEIGHTS = {"regression": 500.0, "ranking": 1.0, "classification": 200.0}
 _JSON = "model.json"
-_OURS = ("n_estimators", "early_stopping_rounds", "grades")
+_OURS = (*BOOSTING, "grades")
 
 
 class XgboostLearner:
@@ -92,7 +92,8 @@ class XgboostLearner:
         library = _library()
         something(train, self.request.kind)
         chosen = self.request.parameters
-        watch = Watch(chosen["n_estimators"], chosen["early_stopping_rounds"], progress, cancelled, report)
+        nothing = score_of_nothing(_OBJECTIVES[self.request.task][1], train, valid)
+        watch = Watch.of_boosting(chosen, progress, cancelled, report, nothing)
         watch.begin()
         learnt = self._laid(library, train, scaler, watch, None)
         checked = None if valid is None else self._laid(library, valid, scaler, watch, learnt)
