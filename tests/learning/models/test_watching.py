@@ -96,7 +96,8 @@ def test_a_model_is_given_up_once_worse_than_nothing(scores: list[float], stops:
 
 
 @pytest.mark.parametrize(
-    ("patience", "asked", "gives_up"), [(50, None, 25), (50, 10, 10), (50, 0, 0), (0, None, 0)]
+    ("patience", "asked", "gives_up"),
+    [(200, None, 100), (50, None, 25), (20, None, 25), (50, 10, 10), (50, 0, 0), (0, None, 0)],
 )
 def test_half_the_patience_is_waited_unless_more_is_said(
     patience: int, asked: int | None, gives_up: int

@@ -15,7 +15,9 @@ BOOSTING: Mapping[str, Parameter] = {
     "early_stopping_rounds": Whole(50, 0),
     "give_up_rounds": Whole(None, 0),
 }
-"""How many rounds boosted trees have. `give_up_rounds` left out is half of `early_stopping_rounds`."""
+"""How many rounds boosted trees have. `give_up_rounds` left out is half of `early_stopping_rounds`, at least 25."""
+
+_LEAST_GIVES_UP = 25
 
 
 @dataclass
@@ -58,13 +60,15 @@ class Watch:
     ) -> Self:
         """Return the watch of a fit of boosted trees, given its parameters."""
         patience, gives_up = chosen["early_stopping_rounds"], chosen["give_up_rounds"]
+        if gives_up is None:
+            gives_up = max(patience // 2, _LEAST_GIVES_UP) if patience else 0
         return cls(
             chosen["n_estimators"],
             patience,
             progress,
             cancelled,
             report,
-            gives_up=patience // 2 if gives_up is None else gives_up,
+            gives_up=gives_up,
             nothing=nothing,
         )
 
