@@ -64,8 +64,8 @@ def measure_walk_forward(
         "From each one's files of daily prices to predictions out of sample, written to Parquet. The same folds, "
         f"label, LightGBM parameters, seeds and {THREADS} threads; no model beyond the folds' is kept. A fold ends "
         f"{PATIENCE} rounds after its best one; ours does after {PATIENCE // 2} if it is then worse on the valid days "
-        f"than the mean label of the train days. Medians of {len(SEEDS)} runs, each with a seed of its own; peak memory is the first run's, "
-        "of the process and its children."
+        f"than the mean label of the train days. Medians of {len(SEEDS)} runs, each with a seed of its own; peak "
+        "memory is the first run's, of the process and its children."
     )
     agreement = {label: _worth(judgement, label) for label in (OURS, QLIB)}
     agreement[PATIENT] = _same_predictions(work)
