@@ -70,6 +70,18 @@ def test_ranks_are_those_among_the_train_sample(task: str) -> None:
         np.testing.assert_allclose(found, wanted, atol=0.02)
 
 
+def test_days_unlike_any_that_were_learnt_from_keep_their_order() -> None:
+    """Features far outside the train sample's move all predictions beyond those that ranks are taken among."""
+    x = samples("regression")[2].features() + np.float32(40.0)
+    members = [{"kind": "ridge"}, {"kind": "lasso"}]
+
+    found = fit("ensemble", "regression", {"members": members, "combine": "rank"}, 4).predict(x)
+
+    wanted = sum(fit(each["kind"], "regression", {}, 4).predict(x) for each in members)
+    assert len(np.unique(found)) > 0.99 * len(found)
+    assert np.corrcoef(rankdata(found), rankdata(wanted))[0, 1] > 0.99
+
+
 def test_a_mean_rank_of_a_regression_is_a_number_in_the_labels_unit() -> None:
     x = samples("regression")[2].features()
     members = [each.predict(x) for each in alone("regression")]

@@ -6,6 +6,7 @@
   mean of their scores on the train sample first.
 - `rank`: a prediction becomes its rank, from 0 to 1, among the member's predictions on the train sample; ranks are
   averaged. For a regression the mean rank becomes a number again: the weighted mean of the members' quantiles at it.
+  Predictions beyond all of those go on in a straight line, so that their order is kept.
 - Classes have probabilities, whose mean is taken either way.
 
 What features add goes through the same steps. A step that is no sum stretches what was added by what the sum of it
@@ -129,10 +130,11 @@ class _Member:
     quantiles: np.ndarray
 
     def rank(self, predictions: np.ndarray) -> np.ndarray:
-        """Return ranks from 0 to 1."""
+        """Return ranks from 0 to 1, and beyond for predictions that are beyond all quantiles."""
         values, first, count = np.unique(self.quantiles, return_index=True, return_counts=True)
         middle = (_LEVELS[first] + _LEVELS[first + count - 1]) / 2
-        return np.asarray(np.interp(predictions, values, middle))
+        beyond = predictions - np.clip(predictions, values[0], values[-1])
+        return np.asarray(np.interp(predictions, values, middle) + beyond / (np.ptp(values) or 1.0))
 
     def deviations(self, predictions: np.ndarray) -> np.ndarray:
         """Return distances from the mean in deviations."""
@@ -182,7 +184,9 @@ class EnsemblePredictor(Fitted):
         """Return what is predicted, of the mean."""
         if self._combine != "rank" or self.task != "regression":
             return mean
-        return np.asarray(np.interp(mean, _LEVELS, self._mean([each.quantiles for each in self._members])))
+        quantiles = self._mean([each.quantiles for each in self._members])
+        beyond = mean - np.clip(mean, 0.0, 1.0)
+        return np.asarray(np.interp(mean, _LEVELS, quantiles) + beyond * np.ptp(quantiles))
 
     def importance(self) -> np.ndarray:
         """Return the weighted mean of the members' importance, shape (F,)."""

@@ -92,7 +92,8 @@ class ModelSpec(Choosy):
     members : tuple of Member
         Of an ensemble.
     combine : {"rank", "mean"}
-        Of an ensemble: whether the members' ranks of a day are averaged, or what they foretell.
+        Of an ensemble: whether ranks among what each member foretold of the train sample are averaged, or the
+        numbers themselves.
     features : FeatureSpec
         A list of names will do.
     label : LabelSpec
