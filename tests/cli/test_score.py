@@ -83,6 +83,74 @@ def test_a_file_is_written_run_and_overruled_by_options(score: Command, tmp_path
     found = json.loads(answer.out)
     assert found["name"] == "Cheap, calm and fallen" and found["trade_date"] == "2024-02-29"
     assert len({row["industry"] for row in found["top_stocks"]}) == 2
+    no_predictions = score(
+        "run", "score.toml", "--models", "gbm", code=1
+    )  # of this market; nothing else is wrong
+    assert "no model has stored any predictions yet" in flat(no_predictions.err)
+
+
+FILES = {
+    "equal": 'factors = ["reversal_20"]\n',
+    "ic": 'method = "ic"\nfactors = ["reversal_20"]\n[trailing]\nwindow = 60\n',
+    "weighted": 'method = "weighted"\nfactors = [{factor = "reversal_20", weight = 2}]\n',
+    "model": 'method = "model"\n[models]\nids = ["gbm"]\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "method"),
+    [
+        ("model", ("--factors", "size"), "equal"),
+        ("model", ("--factors", "size", "--method", "ic", "--window", "60"), "ic"),
+        ("model", ("--weights", "size=1"), "weighted"),
+        ("ic", ("--method", "equal"), "equal"),
+        ("ic", ("--method", "icir"), "icir"),
+        ("ic", ("--weights", "size=1"), "weighted"),
+        ("ic", ("--factors", "size"), "ic"),
+        ("weighted", ("--method", "equal"), "equal"),
+        ("weighted", ("--method", "ic"), "ic"),
+    ],
+)
+def test_options_of_another_kind_leave_out_what_the_file_says_of_its_own(
+    score: Command, tmp_path: Path, kind: str, options: tuple[str, ...], method: str
+) -> None:
+    (tmp_path / "s.toml").write_text(FILES[kind])
+
+    found = json.loads(score("run", "s.toml", *options, "--json", "--date", "2024-03-15").out)
+
+    assert found["method"] == method
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        # Nothing is wrong with these but that this market has no predictions.
+        ("equal", ("--models", "gbm"), "no model has stored any predictions yet"),
+        ("ic", ("--models", "gbm"), "no model has stored any predictions yet"),
+        ("weighted", ("--models", "gbm"), "no model has stored any predictions yet"),
+        ("equal", ("--method", "model"), "nothing to score by"),
+        ("model", ("--method", "equal"), "nothing to score by"),
+        ("model", ("--method", "best"), 'method: found "best"; valid is one of'),
+        ("equal", ("--models", "gbm", "--factors", "size"), "leave factors out"),
+        ("ic", ("--method", "equal", "--window", "60"), "trailing is used by the methods ic and icir only"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_and_others_are_not(
+    score: Command, tmp_path: Path, kind: str, options: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "s.toml").write_text(FILES[kind])
+
+    assert message in flat(score("run", "s.toml", *options, code=1).err)
+
+
+def test_a_file_that_contradicts_itself_is_refused_whatever_is_asked_beside(
+    score: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "s.toml").write_text('factors = ["size"]\n[trailing]\nwindow = 60\n')
+
+    err = flat(score("run", "s.toml", "--method", "equal", "--top", "3", code=1).err)
+
+    assert "trailing is used by the methods ic and icir only" in err
 
 
 def test_output_goes_by_the_ending(score: Command, tmp_path: Path) -> None:
@@ -154,6 +222,23 @@ def test_many_factors_are_told_by_what_moves_most(score: Command) -> None:
     header = lines.index("rank symbol name industry score percentile most by")
     assert lines[header + 1].count(", ") == 2
     assert "no name is left to choose" in nobody.out and "do not meet close < 0" in flat(nobody.err)
+
+
+def test_long_expressions_that_begin_alike_keep_their_columns(score: Command) -> None:
+    short, long = "ts_std(close / delay(close, 1), 10)", "ts_std(close / delay(close, 1), 20)"
+    alike = short[:23] + "…"
+
+    ranked = score("run", "-f", f"{short},{long}", "--top", "2")
+    found = score("screen", "close > 0", "--show", f"{short},{long}", "--top", "2")
+    symbol = flat(found.out.splitlines()[2]).split()[0]
+    explained = score("explain", symbol, "-f", f"{short},{long}")
+    several = score("run", "-f", f"classic,{short},{long}", "--top", "2")
+
+    assert f"percentile {alike} 1 {alike} 2" in flat(ranked.out)
+    assert f"industry close {alike} 1 {alike} 2" in flat(found.out)
+    assert f"{alike} 1 " in flat(explained.out) and f"{alike} 2 " in flat(explained.out)
+    for answer in (ranked, found, explained, several):
+        assert f"{alike} 2 is {long}" in flat(answer.err)
 
 
 def test_a_narrow_terminal_loses_columns_and_no_symbols(

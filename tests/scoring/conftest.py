@@ -1,5 +1,5 @@
 """Fixtures of the scoring tests."""
 
-from tests.scoring.markets import market
+from tests.scoring.markets import interrupted, market
 
-__all__ = ["market"]
+__all__ = ["interrupted", "market"]

@@ -25,6 +25,12 @@ WEEKEND = date(2024, 3, 16)
 
 TROUBLED, TROUBLED_LATER = "600001.SH", "000002.SZ"
 
+SUSPENDED, NEWCOMER = "600010.SH", "688004.SH"
+"""Names of the market `interrupted` with a long suspension: the one after 99 days of trade, the other after ten."""
+
+GONE_FROM, BACK = {SUSPENDED: date(2023, 4, 28), NEWCOMER: date(2023, 4, 25)}, date(2024, 2, 15)
+"""The first day of each suspension, and the one on which both trade again."""
+
 Change = Callable[[pa.Table], pa.Table]
 
 
@@ -77,6 +83,20 @@ def predictions(symbols: list[str]) -> pa.Table:
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Sixteen months of 48 companies, their capitalisations, industries and predictions; to be read only."""
     with opened(tmp_path_factory.mktemp("scoring")) as platform:
+        yield platform
+
+
+def suspend(table: pa.Table) -> pa.Table:
+    """Take the bars away that two names would have during their suspensions."""
+    names, days = table.column("symbol").to_pylist(), table.column("trade_date").to_pylist()
+    kept = [not GONE_FROM.get(name, BACK) <= day < BACK for name, day in zip(names, days, strict=True)]
+    return table.filter(pa.array(kept))
+
+
+@pytest.fixture(scope="session")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The same market with two long suspensions; to be read only."""
+    with opened(tmp_path_factory.mktemp("interrupted"), suspend) as platform:
         yield platform
 
 

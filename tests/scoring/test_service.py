@@ -20,7 +20,18 @@ from quantflux.platform import Platform
 from quantflux.scoring.files import score_request, screen_request
 from quantflux.scoring.scores import DayScores
 from quantflux.scoring.service import ScoringService
-from tests.scoring.markets import COMPANIES, LAST, PREDICTED, TROUBLED, TROUBLED_LATER, bars, opened, wide
+from tests.scoring.markets import (
+    COMPANIES,
+    LAST,
+    NEWCOMER,
+    PREDICTED,
+    SUSPENDED,
+    TROUBLED,
+    TROUBLED_LATER,
+    bars,
+    opened,
+    wide,
+)
 
 DAY = date(2024, 3, 15)
 REVERSAL, ILLIQUID = "reversal_20", "illiquidity_20"
@@ -202,16 +213,19 @@ def test_the_future_changes_nothing(market: Platform, tmp_path: Path, method: st
 
 
 @pytest.mark.parametrize("method", ["equal", "ic", "icir"])
-def test_each_day_of_a_history_is_the_score_of_that_day(service: ScoringService, method: str) -> None:
+def test_each_day_of_a_history_is_the_score_of_that_day(interrupted: Platform, method: str) -> None:
+    service = interrupted.scoring
     trailing = {} if method == "equal" else {"trailing": {"window": 40, "horizon": 3}}
     values = {"factors": [REVERSAL, "volatility_20"], "method": method, **trailing}
-    history = service.history(score_request(values), date(2024, 1, 15), DAY)
+    # What is loaded for it begins on a day on which both names trade that are suspended soon after.
+    history = service.history(score_request(values), date(2023, 12, 25), DAY)
 
     for row in (0, 7, len(history.scores) - 1):
         day = history.scores.times[row].astype("datetime64[D]").item()
         alone = service.score(score_request({**values, "date": day}))
         laid = history.scores["score"][row]
         np.testing.assert_allclose(laid, alone.scores, rtol=1e-9, atol=1e-12)
+    assert SUSPENDED in scored(alone).index and NEWCOMER not in scored(alone).index
 
 
 def test_weights_that_are_not_known_yet_are_an_error(service: ScoringService) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from quantflux.scoring.request import ScoreRequest
 
 app = typer.Typer(no_args_is_help=True, help="Rank and screen names, and say why they stand where they do.")
+
+_DEFAULT_METHOD = "equal"
 
 FileArgument = Annotated[
     Path | None,
@@ -260,21 +262,63 @@ def _request(
     from quantflux.core.documents import read_document
     from quantflux.scoring.request import weighed
 
-    told: dict[str, Any] = {}
+    filed: dict[str, Any] = {}
     if file is not None:
-        told = {"name": file.stem, **read_document(file).values}
+        filed = {"name": file.stem, **read_document(file).values}
+    told = _of_method(filed, _method(filed, factors, weights, models, method))
     chosen = _maybe(factors)
     if weights is not None:
         shares = _weights(weights)
-        chosen_names = list(shares) if chosen is None else chosen
-        told |= {"method": "weighted", "factors": weighed(chosen_names, shares)}
+        told["factors"] = weighed(list(shares) if chosen is None else chosen, shares)
     elif chosen is not None:
         told["factors"] = chosen
     if models is not None:
-        told |= {"method": "model", "models": {"ids": _maybe(models)}}
-    told |= _given(method=method, date=day)
+        told["models"] = {"ids": _maybe(models)}
+    told |= _given(date=day)
     told = _with(told, "models", blend=blend)
     return _with(told, "trailing", horizon=horizon, window=window)
+
+
+def _method(
+    filed: Mapping[str, Any],
+    factors: str | None,
+    weights: str | None,
+    models: str | None,
+    method: str | None,
+) -> Any:
+    """Return the method that options ask for, by name or by what they give, or else the file's, as it stands there."""
+    if method is not None:
+        return method
+    if models is not None:
+        return "model"
+    if weights is not None:
+        return "weighted"
+    there = filed.get("method", _DEFAULT_METHOD)
+    return _DEFAULT_METHOD if factors is not None and there == "model" else there
+
+
+def _of_method(filed: Mapping[str, Any], method: Any) -> dict[str, Any]:
+    """Return what a file says under another method: without what that one would refuse, as it has no use for it.
+
+    A file that contradicts itself under its own method is left as it is, to be refused.
+    """
+    from quantflux.scoring.request import Method
+
+    told = {**filed, "method": method}
+    if method == filed.get("method", _DEFAULT_METHOD) or method not in get_args(Method):
+        return told
+    told.pop("factors" if method == "model" else "models", None)
+    if method not in ("ic", "icir"):
+        told.pop("trailing", None)
+    if method != "weighted" and isinstance(told.get("factors"), list):
+        told["factors"] = [_without_weight(each) for each in told["factors"]]
+    return told
+
+
+def _without_weight(factor: Any) -> Any:
+    if not isinstance(factor, Mapping):
+        return factor
+    return {key: value for key, value in factor.items() if key != "weight"}
 
 
 def _checked(told: Mapping[str, Any], file: Path | None) -> ScoreRequest:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,19 +86,22 @@ def _print_names(scores: DayScores, rows: Sequence[Mapping[str, Any]]) -> None:
         }
         for row in rows
     ]
+    headings = _headings(labels, told[0])
     parts = [
-        {_short(label): f"{row['contributions'][label]:+.3f}" for label in labels[:_MOST_PARTS]}
+        {headings[label]: f"{row['contributions'][label]:+.3f}" for label in labels[:_MOST_PARTS]}
         for row in rows
     ]
     together = [one | other for one, other in zip(told, parts, strict=True)]
     if len(labels) <= _MOST_PARTS and _width(together) <= answers.width:
         _print_rows(together, ("rank", "score", "percentile", *parts[0]))
         answers.print("the columns behind the percentile add up to the score")
+        _print_numbered(headings)
         return
     for line, row in zip(told, rows, strict=True):
         largest = sorted(row["contributions"].items(), key=lambda item: -abs(item[1]))[:3]
-        line["most by"] = ", ".join(f"{_short(label)} {part:+.3f}" for label, part in largest)
+        line["most by"] = ", ".join(f"{headings[label]} {part:+.3f}" for label, part in largest)
     _print_rows(told, ("rank", "score", "percentile"))
+    _print_numbered(headings)
 
 
 def print_screen(result: ScreenResult) -> None:
@@ -107,13 +111,15 @@ def print_screen(result: ScreenResult) -> None:
         f"{on.day}  {counted(result.found, 'name')} of {int(on.chosen[-1].sum()):,} compared meet the conditions",
         soft_wrap=True,
     )
+    headings = _headings(list(result.columns), ("symbol", "name", "industry"))
     rows = [
         {"symbol": row["symbol"], "name": row["name"], "industry": row["industry"] or ""}
-        | {_short(label): _plain(row[label]) for label in result.columns}
+        | {heading: _plain(row[label]) for label, heading in headings.items()}
         for row in result.rows
     ]
-    headings = [_short(label) for label in result.columns]
-    _print_fitting(rows, headings, dropped=headings[::-1])  # what it was told to show stays longest
+    right = list(headings.values())
+    _print_fitting(rows, right, dropped=right[::-1])  # what it was told to show stays longest
+    _print_numbered(headings)
     if result.found > len(result.places):
         more = result.found - len(result.places)
         notes.print(f"and {counted(more, 'more name')}; --top {result.found} shows all")
@@ -132,9 +138,10 @@ def print_name(found: NameAnalysis) -> None:
         f"[bold cyan]{found.symbol}[/] {escape(found.name)} {escape(found.industry or '')}  {found.day}  {place}",
         soft_wrap=True,
     )
+    headings = _headings(list(found.factors))
     rows = [
         {
-            "factor": _short(label),
+            "factor": headings[label],
             "value": _plain(each.factor_value),
             "mean": _plain(each.market_mean),
             "median": _plain(each.market_median),
@@ -149,6 +156,7 @@ def print_name(found: NameAnalysis) -> None:
     ]
     right = [name for name in rows[0] if name not in ("factor", "is")]
     _print_fitting(rows, right, dropped=("mean", "deviation", "median"))
+    _print_numbered(headings)
     answers.print(
         "everything is among the names compared; strong and weak take into account whether more or less is better",
         soft_wrap=True,
@@ -266,6 +274,33 @@ def _width(rows: Sequence[Mapping[str, str]]) -> int:
         return 0
     widest = (max(cell_len(name), *(cell_len(row[name]) for row in rows)) for name in rows[0])
     return sum(widest) + 2 * (len(rows[0]) - 1)
+
+
+def _headings(labels: Sequence[str], others: Iterable[str] = ()) -> dict[str, str]:
+    """Return a short heading for each label, numbered where it would be the same as another's or one of `others`.
+
+    Examples
+    --------
+    >>> list(_headings(["size", "ts_mean(close / open, 10)", "ts_mean(close / open, 20)"]).values())
+    ['size', 'ts_mean(close / open, 1…', 'ts_mean(close / open, 2…']
+    >>> list(_headings(["ts_mean(close / delay(close, 1), 10)", "ts_mean(close / delay(close, 1), 20)"]).values())
+    ['ts_mean(close / delay(c… 1', 'ts_mean(close / delay(c… 2']
+    """
+    often = Counter([*others, *map(_short, labels)])
+    so_far: Counter[str] = Counter()
+    headings = {}
+    for label in labels:
+        short = _short(label)
+        so_far[short] += 1
+        headings[label] = short if often[short] == 1 else f"{short} {so_far[short]}"
+    return headings
+
+
+def _print_numbered(headings: Mapping[str, str]) -> None:
+    """Say what the headings stand for that had to be numbered."""
+    for label, heading in headings.items():
+        if heading != _short(label):
+            notes.print(f"{heading} is {label}", markup=False, soft_wrap=True)
 
 
 def _short(label: str) -> str:

@@ -20,9 +20,7 @@ from quantflux.factors.universe import is_seasoned
 from quantflux.scoring.request import Universe
 from quantflux.scoring.values import values_of
 
-_BEFORE = (
-    250  # calendar days before the window: more than seasoning takes, as a suspension may lie among them
-)
+_BEFORE = 250  # calendar days before the window, in which nearly every name that is seasoned has shown it
 _LATELY = 60  # rows
 _AFTER = timedelta(days=60)  # in which the next day with bars is looked for, to name it
 
@@ -34,7 +32,7 @@ class Comparison:
     Attributes
     ----------
     loaded : MarketData
-        Up to the close of the day; its rows begin long enough before `first` to tell seasoned names.
+        Up to the close of the day; its rows begin long enough before `first` to tell most seasoned names.
     first : int
         The first row that is wanted.
     earliest : int
@@ -140,7 +138,7 @@ def _chosen(
     if not universe.special_treatment and loaded.special is not None:
         keep(~loaded.special, "under special treatment")
     if universe.seasoned:
-        keep(is_seasoned(traded), "had not traded on 60 days before")
+        keep(_seasoned(data, loaded, chosen[first:]), "had not traded on 60 days before")
     if universe.where:
         where = formula(registry, universe.where, "universe.where")
         (found,) = values_of(data, [where], loaded, first)
@@ -148,6 +146,25 @@ def _chosen(
         met[first:] = found > 0  # NaN, unknown, is not met
         keep(met, "do not meet universe.where")
     return chosen, told
+
+
+def _seasoned(data: DataAccessLayer, loaded: MarketData, asked: np.ndarray) -> np.ndarray:
+    """Return where names had traded on 60 days before, shape (T, N), whenever the rows that are loaded begin.
+
+    Parameters
+    ----------
+    asked : array of bool, shape (R, N)
+        Which cells of the last R rows it must be right for.
+    """
+    traded = loaded.market.traded
+    # A row without trade in front: who traded on the first row that happens to be loaded need not be old.
+    nobody = np.zeros((1, traded.shape[1]), dtype=bool)
+    seasoned = is_seasoned(np.concatenate([nobody, traded]))[1:]
+    unsure = np.flatnonzero((asked & ~seasoned[-len(asked) :]).any(axis=0))
+    if len(unsure):  # new, or back from a long suspension: their whole history tells
+        history = data.panel(["close"], loaded.raw.symbols[unsure].tolist(), end=day_at(loaded.raw.times, -1))
+        seasoned[:, unsure] = is_seasoned(~np.isnan(history["close"]))[-len(traded) :]
+    return seasoned
 
 
 def day_at(times: np.ndarray, row: int) -> date:
