@@ -77,7 +77,7 @@ class TestReading:
         spec = parse_document(example()).into(ModelSpec)
         assert spec.features.names == ("alpha158",)
         assert spec.universe.start == date(2015, 1, 5)
-        assert spec.parameters == {"num_leaves": 63, "learning_rate": 0.05}
+        assert spec.parameters == {"num_leaves": 64, "learning_rate": 0.05}
 
     def test_example_shows_the_defaults(self) -> None:
         told = parse_document(example()).into(ModelSpec)

@@ -17,12 +17,13 @@ from optuna.trial import TrialState
 from scipy.stats import spearmanr
 
 from quantflux.core.errors import Cancelled, InvalidRequest, StoreCorrupt, StoreUnavailable
-from quantflux.learning.models import KINDS, Pruned, defaults, learner
+from quantflux.learning.models import KINDS, Pruned, complete, defaults, learner
 from quantflux.learning.sample_scores import rank_ic_by_day
 from quantflux.learning.samples import Dataset, Sample
 from quantflux.learning.specification import ModelSpec, specification_of
 from quantflux.learning.splits import splitter_of
 from quantflux.learning.tuning import Hooks, Options, Range, TuningResult, space_of, tune
+from quantflux.learning.tuning import search as searching
 from quantflux.learning.tuning.luck import luck_of
 from quantflux.learning.tuning.study import UNPRUNED_ROUNDS, UNPRUNED_TRIALS, Attempt
 
@@ -94,7 +95,7 @@ class Blend:
         for done in range(1, 81):
             if cancelled():
                 raise Cancelled("cancelled")
-            told = -abs(self.parameters[PART] - 0.7) + 1e-5 * done
+            told = (-abs(self.parameters[PART] - 0.7) + 1e-5 * done) - self.parameters.get("loss", 0.0)
             if report is not None and report(done, told):
                 raise Pruned(done, told)
         # Tells whatever labels it was shown.
@@ -347,6 +348,23 @@ class TestResuming:
             search(dataset, spec, trials=1, study=file, make=workshop, **more)
             assert workshop.shown
 
+    def test_another_release_or_other_defaults_are_another_search(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "study.sqlite"
+        search(market(), trials=2, study=file)
+        for name, value in (
+            ("__version__", "0.0.0"),
+            ("complete", lambda kind, given: {**complete(kind, given), "fresh": 1}),
+        ):
+            workshop = Workshop()
+            with monkeypatch.context() as patched:
+                patched.setattr(searching, name, value)
+                assert len(search(market(), trials=1, study=file, make=workshop).trials) == 1
+            assert workshop.shown
+        again = Workshop()
+        assert len(search(market(), trials=2, study=file, make=again).trials) == 2 and not again.shown
+
     def test_one_search_is_one_process_at_a_time_and_others_go_on_beside_it(self, tmp_path: Path) -> None:
         file = tmp_path / "study.sqlite"
         refused: list[bool] = []
@@ -423,6 +441,29 @@ class TestGivingUp:
         assert not risen.after_round(step, 0.0)  # the best so far counts
         assert not attempt().after_round(step, float("nan"))
         assert reported[step] == 4.0
+
+    @pytest.mark.parametrize(
+        ("task", "name", "values"),
+        [("regression", "objective", ["regression", "regression_l1"]), ("ranking", "grades", [5, 9])],
+    )
+    def test_rounds_are_compared_among_trials_with_the_same_loss(
+        self, task: str, name: str, values: list[Any]
+    ) -> None:
+        first, other = values
+
+        def make(parameters: Mapping[str, Any]) -> Any:
+            better = parameters.get(name) == other
+            return Blend({PART: 0.7 if better else 0.5, "loss": 100.0 if better else 0.0}, [])
+
+        spec = model(kind="lightgbm", task=task, parameters={name: first}, seed=0)
+        result = search(
+            market(), spec, trials=25, space={name: {"choices": values}, "num_leaves": [8, 80]}, make=make
+        )
+
+        # Those of the other loss rank better; that their loss has larger numbers says nothing.
+        better = [trial for trial in result.trials if trial.parameters[name] == other]
+        assert len(better) > UNPRUNED_TRIALS and {trial.state for trial in better} == {"done"}
+        assert result.best.parameters[name] == other
 
     def test_folds_are_compared_by_their_mean(self) -> None:
         reported: list[tuple[float, int]] = []

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import lightgbm
 import numpy as np
 import pytest
+import xgboost
 from sklearn.metrics import ndcg_score
 
-from quantflux.core.errors import InvalidRequest, Unsupported
-from quantflux.learning.models import load
+from quantflux.core.errors import Cancelled, InvalidRequest, Unsupported
+from quantflux.learning.models import Pruned, load
 from tests.learning.models.cells import daily_ic
-from tests.learning.models.fits import CLASSES, LEARNT, fit, fitted, samples
+from tests.learning.models.fits import CLASSES, LEARNT, SMALL, fit, fitted, samples
 
 # The linear half of the signal alone has a correlation of 0.6 / sqrt(0.36 + 1 + 0.25) = 0.47 with the label, all of it
 # sqrt(1.36 / 1.61) = 0.92; a twentieth of each feature is missing.
@@ -113,7 +116,6 @@ def test_probabilities_sum_to_one_and_the_prediction_is_the_expected_class(kind:
 def test_two_classes_are_a_classification_too(kind: str) -> None:
     from quantflux.learning.models import learner
     from tests.learning.models.cells import Unscaled, in_classes, market, parts
-    from tests.learning.models.fits import SMALL
 
     train, valid, test = parts(in_classes(market(), 2))
     made = learner(kind, "classification", SMALL[kind], 1, threads=1, classes=2)
@@ -157,3 +159,50 @@ def test_other_features_than_those_fitted_are_refused(kind: str) -> None:
 def test_only_classes_have_probabilities() -> None:
     with pytest.raises(Unsupported, match="learnt regression; probabilities are those of classification"):
         fitted("ridge", "regression").probabilities(fresh())
+
+
+@pytest.mark.parametrize(
+    ("library", "error"), [(lightgbm, lightgbm.basic.LightGBMError), (xgboost, xgboost.core.XGBoostError)]
+)
+def test_what_a_library_cannot_learn_is_told_in_one_line(
+    library: Any, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*asked: Any, **more: Any) -> None:
+        raise error("\nThe labels are odd.\nStack trace:\n  [bt] (0)")
+
+    monkeypatch.setattr(library, "train", refused)
+
+    with pytest.raises(InvalidRequest) as told:
+        fit(library.__name__, "regression")
+
+    assert str(told.value) == f"{library.__name__} cannot learn from this train sample: The labels are odd."
+    assert isinstance(told.value.__cause__, error)
+
+
+def test_features_that_xgboost_refuses_are_told_in_one_line() -> None:
+    from quantflux.learning.models import learner
+    from tests.learning.models.cells import Unscaled, market, parts
+
+    dataset = market()
+    dataset.features.values[3, 3, 3] = np.inf  # type: ignore[attr-defined]
+    train, valid, _ = parts(dataset)
+    made = learner("xgboost", "regression", SMALL["xgboost"], 1, threads=1)
+
+    with pytest.raises(InvalidRequest, match=r"xgboost cannot learn from this train sample: .*inf") as told:
+        made.fit(train, valid, scaler=Unscaled(), progress=lambda done, total: None, cancelled=lambda: False)
+
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost"])
+def test_those_who_stop_a_fit_hear_so(kind: str) -> None:
+    rounds: list[int] = []
+
+    with pytest.raises(Cancelled):
+        fit(
+            kind,
+            "regression",
+            hooks={"progress": lambda done, total: rounds.append(done), "cancelled": lambda: len(rounds) > 3},
+        )
+    with pytest.raises(Pruned):
+        fit(kind, "regression", hooks={"report": lambda number, score: number == 3})

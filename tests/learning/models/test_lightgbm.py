@@ -9,6 +9,7 @@ import lightgbm
 import numpy as np
 import pytest
 
+from quantflux.core.errors import InvalidRequest
 from quantflux.learning.models import Predictor, learner
 from quantflux.learning.models import stretches as stretching
 from quantflux.learning.models.bins import SharedBins
@@ -111,6 +112,132 @@ def test_bins_of_another_scaling_or_another_market_are_not_taken() -> None:
     assert first_bin(dataset, Unscaled()) is begun
     assert first_bin(dataset, Doubled()) is not begun
     assert first_bin(market(days=40, seed=3), Doubled()) is not begun
+
+
+def held(dataset: Dataset, feature: int, rows: slice, value: float) -> Dataset:
+    """The same market with a single value of a feature on some rows."""
+    values = dataset.features.values.copy()  # type: ignore[attr-defined]
+    values[rows, :, feature] = value
+    return replace(dataset, features=HeldFeatures(dataset.features.names, values))
+
+
+@pytest.mark.parametrize("before", [np.nan, 0.0, 5.0])
+def test_a_feature_that_begins_after_the_first_fold_is_learnt_from(before: float) -> None:
+    dataset = held(market(days=120), 0, slice(0, 45), before)
+    made = learner("lightgbm", "regression", SMALL["lightgbm"], 1, threads=1)
+
+    found = [
+        made.fit(dataset.on(np.arange(first, first + 40)), None, scaler=Unscaled(), share=True, **QUIET)
+        for first in (0, 50)
+    ]
+
+    assert found[0].importance()[0] == 0.0
+    assert found[1].importance()[0] > 0.2
+
+
+def test_a_feature_of_two_values_that_begins_after_the_first_fold_is_learnt_from() -> None:
+    dataset = market(days=120)
+    np.sign(dataset.features.values[..., 0], out=dataset.features.values[..., 0])  # type: ignore[attr-defined]
+    dataset.features.values[np.isnan(dataset.features.values)] = 1.0  # type: ignore[attr-defined]
+    dataset = held(dataset, 0, slice(0, 45), np.nan)
+    made = learner("lightgbm", "regression", SMALL["lightgbm"], 1, threads=1)
+
+    for first in (0, 50):
+        found = made.fit(
+            dataset.on(np.arange(first, first + 40)), None, scaler=Unscaled(), share=True, **QUIET
+        )
+
+    assert found.importance()[0] > 0.1
+
+
+def test_a_feature_that_stays_away_or_is_too_rare_for_a_bin_does_not_cost_the_shared_bins() -> None:
+    dataset = held(market(days=60), 0, slice(None), np.nan)
+    dataset.features.values[30, 0, 0] = 1.0  # type: ignore[attr-defined]
+    shared = SharedBins()
+
+    laid = []
+    for first in (0, 20):
+        sample = dataset.on(np.arange(first, first + 20))
+        shared.binned(sample, None, Unscaled(), PARAMETERS, lambda: None)
+        laid.append(shared._whole)
+
+    assert laid[0] is laid[1]
+
+
+def test_shared_bins_begin_with_the_train_sample_that_was_asked_for() -> None:
+    dataset, shared = market(days=90), SharedBins()
+    train, valid = dataset.on(np.arange(50, 70)), dataset.on(np.arange(75, 80))
+    later = dataset.on(np.arange(50, 90))
+    asked = dataset.features.asked  # type: ignore[attr-defined]
+
+    shared.binned(train, valid, Unscaled(), PARAMETERS, lambda: None)
+
+    # The cells that bounds are taken from, here all of the train sample, and those that are laid.
+    assert sum(asked) == len(train) + len(later)
+
+    asked.clear()
+    laid, checked = shared.binned(
+        dataset.on(np.arange(60, 80)), dataset.on(np.arange(85, 90)), Unscaled(), PARAMETERS, lambda: None
+    )
+
+    assert not asked
+    assert laid.num_data() == len(dataset.on(np.arange(60, 80)))
+    assert checked is not None and checked.num_data() == len(dataset.on(np.arange(85, 90)))
+
+
+def test_the_cells_taken_out_of_shared_bins_are_the_right_ones() -> None:
+    dataset = market()
+    fresh = dataset.on(np.arange(0, 10)).features()
+    train, valid = dataset.on(np.arange(30, 60)), dataset.on(np.arange(65, 75))
+
+    shared, alone = (
+        learner("lightgbm", "regression", SMALL["lightgbm"], 1, threads=1).fit(
+            train, valid, scaler=Unscaled(), share=share, **QUIET
+        )
+        for share in (True, False)
+    )
+
+    assert shared.rounds == alone.rounds
+    np.testing.assert_array_equal(shared.predict(fresh), alone.predict(fresh))
+
+
+def test_a_train_sample_that_begins_earlier_has_bins_laid_anew(tmp_path: Any) -> None:
+    dataset, shared = market(days=60), SharedBins()
+    early = dataset.on(np.arange(20))
+    shared.binned(dataset.on(np.arange(30, 50)), None, Unscaled(), PARAMETERS, lambda: None)
+
+    laid, _ = shared.binned(early, None, Unscaled(), PARAMETERS, lambda: None)
+
+    alone, _ = SharedBins().binned(early, None, Unscaled(), PARAMETERS, lambda: None)
+    assert bin_numbers(laid, tmp_path / "laid") == bin_numbers(alone, tmp_path / "alone")
+
+
+def crowded(names: int) -> Dataset:
+    """Two days with so many names each."""
+    random = np.random.default_rng(0)
+    row, column = np.nonzero(np.ones((2, names), dtype=bool))
+    return Dataset(
+        np.datetime64("2020-01-01") + np.arange(2),
+        np.arange(names).astype(str),
+        HeldFeatures(("a", "b"), random.normal(size=(2, names, 2)).astype(np.float32)),
+        row,
+        column,
+        random.normal(size=2 * names).astype(np.float32),
+        row + 5,
+        np.ones(2 * names, dtype=np.float32),
+    )
+
+
+@pytest.mark.parametrize("objective", ["lambdarank", "rank_xendcg"])
+def test_a_ranking_of_more_names_than_lightgbm_can_rank_is_refused(objective: str) -> None:
+    made = learner("lightgbm", "ranking", {"n_estimators": 2, "objective": objective}, 1, threads=1)
+    most, more = crowded(10_000), crowded(10_001)
+
+    assert made.fit(most.on(np.array([0])), most.on(np.array([1])), scaler=Unscaled(), **QUIET).rounds
+    with pytest.raises(InvalidRequest, match=r"lightgbm ranks at most 10,000 names a day; .* has 10,001"):
+        made.fit(more.on(np.array([0])), None, scaler=Unscaled(), **QUIET)
+    with pytest.raises(InvalidRequest, match=r"lightgbm ranks at most 10,000 names a day; .* has 10,001"):
+        made.fit(most.on(np.array([0])), more.on(np.array([1])), scaler=Unscaled(), **QUIET)
 
 
 def test_features_go_through_the_scaler_of_their_fold() -> None:

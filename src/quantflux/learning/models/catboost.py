@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from quantflux.core.errors import InvalidRequest, MissingDependency, StoreCorrupt
+from quantflux.core.errors import InvalidRequest, MissingDependency, StoreCorrupt, Unsupported
 from quantflux.learning.models.baseline import score_of_nothing
 from quantflux.learning.models.contract import Progress, Report, Request, Scaling
 from quantflux.learning.models.fitted import Fitted, named, read_head, shares
@@ -97,7 +97,7 @@ class CatboostLearner:
         nothing = score_of_nothing(self._metric(), train, valid)
         watch = Watch.of_boosting(chosen, progress, cancelled, report, nothing)
         watch.begin()
-        told = _Callback(watch, self._metric(), larger_is_better=self.request.task == "ranking")
+        told = _Callback(watch, self._metric(), judged=valid is not None)
         model = library.CatBoost(self._asked())
         try:
             model.fit(
@@ -201,23 +201,34 @@ class CatboostPredictor(Fitted):
 
 
 class _Callback:
-    """Tells a watch of each round. CatBoost wants a yes or no: what the watch raises waits until it has stopped."""
+    """Tells a watch of each round. CatBoost wants a yes or no: what is raised here waits until it has stopped."""
 
-    def __init__(self, watch: Watch, metric: str, larger_is_better: bool) -> None:
-        self._watch, self._metric, self._sign = watch, metric, 1.0 if larger_is_better else -1.0
+    def __init__(self, watch: Watch, metric: str, judged: bool) -> None:
+        self._watch, self._metric, self._judged = watch, metric, judged
         self._raised: Exception | None = None
 
     def after_iteration(self, info: Any) -> bool:
         """Say whether to go on."""
-        values = info.metrics.get("validation", {}).get(self._metric)
         try:
-            return not self._watch.after(info.iteration, None if not values else self._sign * values[-1])
+            score = self._score(info.metrics.get("validation", {})) if self._judged else None
+            return not self._watch.after(info.iteration, score)
         except Exception as error:  # noqa: BLE001 - it is raised again by `again`
             self._raised = error
             return False
 
+    def _score(self, metrics: Mapping[str, Any]) -> float:
+        """Return the last score, larger being better. CatBoost puts further settings behind the name of a metric."""
+        for name, values in metrics.items():
+            if values and (name == self._metric or name.startswith(f"{self._metric};")):
+                return float(values[-1] if self._metric == _NDCG else -values[-1])
+        # Without a score nothing would stop in time, and nobody would notice.
+        raise Unsupported(
+            f"catboost did not say {self._metric} of the valid sample, only {', '.join(metrics) or 'nothing'}; "
+            "this version of it cannot be used"
+        )
+
     def again(self) -> None:
-        """Raise what the watch raised."""
+        """Raise what was raised in a round."""
         if self._raised is not None:
             raise self._raised
 

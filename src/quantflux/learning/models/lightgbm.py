@@ -70,6 +70,7 @@ _OBJECTIVES = {
     "classification": {"multiclass": "multi_logloss"},
 }
 _NDCG_AT = 50  # of a day's names, as many as a portfolio may hold
+_MOST_NAMES = 10_000  # of a day in a ranking; LightGBM has no discounts for more
 _TEXT = "model.txt"
 _END = "end of trees\n"
 _OURS = (*BOOSTING, "objective", "grades")
@@ -101,25 +102,47 @@ class LightgbmLearner:
     ) -> LightgbmPredictor:
         """Learn from a sample: see `contract.Learner`."""
         something(train, self.request.kind)
+        self._check_days(train, valid)
         chosen = self.request.parameters
         nothing = score_of_nothing(self._asked["metric"], train, valid)
         watch = Watch.of_boosting(chosen, progress, cancelled, report, nothing)
         watch.begin()
+        try:
+            booster = self._trained(train, valid, scaler, share, watch)
+        except lightgbm.basic.LightGBMError as error:
+            said = str(error).strip().partition("\n")[0]
+            raise InvalidRequest(f"lightgbm cannot learn from this train sample: {said}") from error
+        kept = watch.best or booster.current_iteration()
+        text = booster.model_to_string(num_iteration=kept)
+        return LightgbmPredictor(text, **named(self.request, len(train.names), kept))
+
+    def _trained(
+        self, train: Sample, valid: Sample | None, scaler: Scaling, share: bool, watch: Watch
+    ) -> lightgbm.Booster:
         lay = self._shared.binned if share else binned
         learnt, checked = lay(train, valid, scaler, self._asked, watch.check)
         self._label(learnt, train)
         if valid is not None and checked is not None:
             self._label(checked, valid)
-        booster = lightgbm.train(
+        return lightgbm.train(
             self._asked,
             learnt,
-            num_boost_round=chosen["n_estimators"],
+            num_boost_round=self.request.parameters["n_estimators"],
             valid_sets=[] if checked is None else [checked],
             callbacks=[_Callback(watch)],
         )
-        kept = watch.best or booster.current_iteration()
-        text = booster.model_to_string(num_iteration=kept)
-        return LightgbmPredictor(text, **named(self.request, len(train.names), kept))
+
+    def _check_days(self, train: Sample, valid: Sample | None) -> None:
+        """Refuse to rank days that have more names than LightGBM can rank."""
+        if self.request.task != "ranking":
+            return
+        for sample in (train, valid):
+            most = 0 if sample is None else int(sample.day_sizes().max(initial=0))
+            if most > _MOST_NAMES:
+                raise InvalidRequest(
+                    f"lightgbm ranks at most {_MOST_NAMES:,} names a day; a day of this sample has {most:,}; "
+                    "narrow the universe, or take another kind or task"
+                )
 
     def _label(self, laid: lightgbm.Dataset, sample: Sample) -> None:
         if self.request.task == "ranking":

@@ -195,7 +195,8 @@ class _Fitting:
             alpha=chosen["alpha"],
             learning_rate_init=chosen["learning_rate_init"],
             batch_size=min(chosen["batch_size"], *(part.stop - part.start for part in self._parts)),
-            random_state=request.seed,
+            # A number would be seeded with anew at every call, and shuffle each epoch in the same way.
+            random_state=np.random.RandomState(request.seed),
         )
         self.label = (0.0, 1.0) if request.classes else label_units(train)
 

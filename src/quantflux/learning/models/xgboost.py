@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from quantflux.core.errors import MissingDependency, StoreCorrupt
+from quantflux.core.errors import InvalidRequest, MissingDependency, StoreCorrupt
 from quantflux.learning.models.baseline import score_of_nothing
 from quantflux.learning.models.contract import Progress, Report, Request, Scaling
 from quantflux.learning.models.fitted import Fitted, named, read_head, read_text, shares
@@ -95,19 +95,28 @@ class XgboostLearner:
         nothing = score_of_nothing(_OBJECTIVES[self.request.task][1], train, valid)
         watch = Watch.of_boosting(chosen, progress, cancelled, report, nothing)
         watch.begin()
+        try:
+            booster = self._trained(library, train, valid, scaler, watch)
+        except library.core.XGBoostError as error:
+            said = str(error).strip().partition("\n")[0]
+            raise InvalidRequest(f"xgboost cannot learn from this train sample: {said}") from error
+        kept = watch.best or booster.num_boosted_rounds()
+        text = bytes(booster[:kept].save_raw("json")).decode()
+        return XgboostPredictor(text, **named(self.request, len(train.names), kept))
+
+    def _trained(
+        self, library: ModuleType, train: Sample, valid: Sample | None, scaler: Scaling, watch: Watch
+    ) -> Any:
         learnt = self._laid(library, train, scaler, watch, None)
         checked = None if valid is None else self._laid(library, valid, scaler, watch, learnt)
-        booster = library.train(
+        return library.train(
             self._asked(),
             learnt,
-            num_boost_round=chosen["n_estimators"],
+            num_boost_round=self.request.parameters["n_estimators"],
             evals=[] if checked is None else [(checked, "valid")],
             verbose_eval=False,
             callbacks=[_callback(library, watch, larger_is_better=self.request.task == "ranking")],
         )
-        kept = watch.best or booster.num_boosted_rounds()
-        text = bytes(booster[:kept].save_raw("json")).decode()
-        return XgboostPredictor(text, **named(self.request, len(train.names), kept))
 
     def _asked(self) -> dict[str, Any]:
         objective, metric = _OBJECTIVES[self.request.task]

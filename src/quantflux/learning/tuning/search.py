@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from quantflux import __version__
 from quantflux.core.errors import Cancelled, InvalidRequest
 from quantflux.learning.evaluation import Significance, significance_of
 from quantflux.learning.models import Learner, Pruned, complete, learner
@@ -86,8 +87,8 @@ def tune(
     space : mapping, optional
         What is tried, in place of the kind's own ranges; see `space_of`.
     study : Path, optional
-        A SQLite file in which trials are kept. The same search goes on where it ended; another model, data set or
-        space is another search in the same file.
+        A SQLite file in which trials are kept. The same search goes on where it ended; another model, data set,
+        space or release is another search in the same file.
     threads : int, optional
         Of a fit.
     hooks : Hooks, optional
@@ -208,7 +209,10 @@ def _held_out(
 def _fingerprint(dataset: Dataset, spec: ModelSpec, space: Space, reach: int, held_out: int) -> str:
     """Return what tells one search from another, in hexadecimal."""
     digest = blake2b(digest_size=12)
-    digest.update(dumps([spec.to_dict(), space.to_dict(), reach, held_out], sort_keys=True).encode())
+    # Defaults, and what is done with parameters, may be others in another release: trials of both do not compare.
+    rules = [__version__, complete(spec.kind, spec.parameters)]
+    told = [*rules, spec.to_dict(), space.to_dict(), reach, held_out]
+    digest.update(dumps(told, sort_keys=True).encode())
     digest.update("\n".join([*dataset.features.names, *dataset.symbols.tolist()]).encode())
     for values in (dataset.days, dataset.row, dataset.column, dataset.label, dataset.known, dataset.weight):
         digest.update(np.ascontiguousarray(values).view(np.uint8).data)

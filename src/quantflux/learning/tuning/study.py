@@ -38,6 +38,7 @@ ROUNDS_APART = 10
 """Rounds between looks at a model that is being fitted."""
 
 _STEPS_A_FOLD = 1_000_000  # rounds of a fold lie before its end, and its end before the next fold
+_OF_LOSS = ("objective", "grades")
 _STATES = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}
 
 
@@ -83,7 +84,7 @@ class Study:
                 }
             )
         trial = self._study.ask(self._distributions)
-        attempt = Attempt(trial, self._parameters(trial.params), self._others())
+        attempt = Attempt(trial, self._parameters(trial.params), self._others(trial.params))
         try:
             yield attempt
         except BaseException:
@@ -103,12 +104,14 @@ class Study:
         """Return what was kept by that name; None if nothing was."""
         return self._study.user_attrs.get(name)
 
-    def _others(self) -> Mapping[int, list[float]]:
-        """Return the values of finished trials by step."""
+    def _others(self, drawn: Mapping[str, Any]) -> Mapping[int, list[float]]:
+        """Return the values of finished trials by step: those of rounds only where the loss is the same one."""
         found = defaultdict[int, list[float]](list)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            alike = _loss(trial.params) == _loss(drawn)
             for step, value in trial.intermediate_values.items():
-                found[step].append(value)
+                if alike or _ends_fold(step):
+                    found[step].append(value)
         return found
 
     def _option(self, name: str) -> bool:
@@ -138,7 +141,8 @@ class Attempt:
     """A trial under way: takes scores, and says whether it is worth going on.
 
     A trial is given up when it is worse than half of the trials that came as far: by the best score so far on the days
-    to stop by, at the same round of the same fold, or by the mean score of the same number of folds.
+    to stop by, at the same round of the same fold, among trials with the same loss; or by the mean score of the same
+    number of folds.
 
     Parameters
     ----------
@@ -189,6 +193,16 @@ class Attempt:
         self._trial.report(value, step)
         others = self._others.get(step, [])
         return may and len(others) >= UNPRUNED_TRIALS and value < statistics.median(others)
+
+
+def _loss(drawn: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what decides how a round is scored: a squared error says nothing beside an absolute one."""
+    return tuple(drawn.get(name) for name in _OF_LOSS)
+
+
+def _ends_fold(step: int) -> bool:
+    """Say whether a step is the end of a fold, which every trial has scored by its rank correlation."""
+    return (step + 1) % _STEPS_A_FOLD == 0
 
 
 @contextmanager
