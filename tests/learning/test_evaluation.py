@@ -15,7 +15,8 @@ from quantflux.backtest.arena import load_arena
 from quantflux.backtest.policies.ranked import TopRanked
 from quantflux.config import Settings
 from quantflux.core.errors import InvalidRequest
-from quantflux.factors.market_data import load_market
+from quantflux.factors import Market, research_panel
+from quantflux.factors.market_data import MarketData, load_market
 from quantflux.learning.evaluation import (
     Evaluation,
     Significance,
@@ -28,6 +29,7 @@ from quantflux.learning.evaluation import (
 )
 from quantflux.learning.evaluation.top import venue_of
 from quantflux.platform import Platform
+from quantflux.rules import Standing, locked_at_open
 from tests.backtest.example_market import market_folder
 from tests.learning.small_market import HORIZON, knowing, market, noise, outcomes
 
@@ -159,6 +161,55 @@ def test_what_is_held_ends_with_the_last_prediction() -> None:
 
     assert told.top is not None
     assert told.top.study.times[-1] == data.raw.times[200 + HORIZON + 1]
+
+
+def ended(data: MarketData, days: int) -> MarketData:
+    """The same market as it was known when its first `days` days were there."""
+    assert data.standing is not None
+    raw = data.raw.select(end=data.raw.times[days - 1])
+    standing = Standing(data.standing.special[:days], data.standing.delisting[:days], data.standing.listed)
+    locks = locked_at_open(raw, standing.special, delisting=standing.delisting, listed=standing.listed)
+    of = Market.of(research_panel(raw), locks, standing.special)
+    return MarketData(raw, of, locks, standing, data.industries)
+
+
+def stuck_at(data: MarketData, row: int) -> bool:
+    """Whether a later day says more of what a name brought that could not be sold on that one."""
+    market = data.market
+    return bool((~market.sellable[row] & np.isfinite(market.at_open[row])).any())
+
+
+def test_what_comes_long_after_the_last_prediction_changes_nothing() -> None:
+    data = market(120)
+    last = next(row for row in range(180, 300) if not stuck_at(data, row + HORIZON + 1))
+    scores = knowing(data)
+    scores[last + 1 :] = np.nan
+    days = last + HORIZON + 2  # the outcome of the last prediction is known at the last open
+    then, labels = ended(data, days), outcomes(data)
+
+    before = judge(scores[:days], then, labels[:days], horizon=HORIZON, top=TopPlan(price_rules=False))
+    later = judge(scores, data, labels, horizon=HORIZON, top=TopPlan(price_rules=False))
+
+    assert len(data.raw.times) > 2 * days - 100  # most of the days are later ones
+    assert later.factor.plan.quantiles == before.factor.plan.quantiles == 10
+    np.testing.assert_array_equal(later.times, before.times)
+    np.testing.assert_array_equal(later.rank_ic, before.rank_ic)
+    assert (later.significance, later.label) == (before.significance, before.label)
+    assert later.figures == pytest.approx(before.figures, nan_ok=True, rel=1e-12)
+    assert later.to_dict()["signal"]["tradable"] == before.to_dict()["signal"]["tradable"]
+
+
+def test_a_name_that_is_stuck_brings_what_it_was_sold_for_later() -> None:
+    data = market()
+    last = next(row for row in range(180, 300) if stuck_at(data, row + HORIZON + 1))
+    scores = knowing(data)
+    scores[last + 1 :] = np.nan
+
+    told = judge(scores, data, outcomes(data), horizon=HORIZON, top=None)
+
+    assert told.times[-1] == data.raw.times[last + HORIZON + 1]
+    expected = rank_ic_by_day(scores, data.market, HORIZON)[100 : last + HORIZON + 2]
+    np.testing.assert_allclose(told.rank_ic, expected)
 
 
 def test_it_is_held_on_the_market_that_backtests_use(

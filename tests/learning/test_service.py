@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,18 +21,20 @@ import pyarrow.compute as pc
 import pytest
 
 from quantflux.core.clock import FixedClock
-from quantflux.core.errors import Cancelled, InvalidRequest, NotFound, StoreCorrupt
+from quantflux.core.errors import Cancelled, InvalidRequest, NotFound, StoreCorrupt, StoreUnavailable
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.adapters.memory import open_store
 from quantflux.data.schema import DAILY, INSTRUMENTS
 from quantflux.data.sources.synthetic import SyntheticMarket
 from quantflux.factors.engine import FactorEngine
 from quantflux.factors.registry import FactorRegistry
+from quantflux.factors.stored import Hooks as ValueHooks
 from quantflux.factors.stored import ValueKeeper
-from quantflux.learning.assembly import assemble
+from quantflux.learning import service
+from quantflux.learning.assembly import Assembled, assemble
 from quantflux.learning.evaluation import Verdict
 from quantflux.learning.findings import Basis, folds_in, trials_of
-from quantflux.learning.monitoring import State, contest_of
+from quantflux.learning.monitoring import Contest, State, contest_of
 from quantflux.learning.predictions import laid_out
 from quantflux.learning.registry import CANDIDATE, PRODUCTION, RETIRED, ModelRegistry
 from quantflux.learning.service import MLService, TrainedModel
@@ -204,6 +208,13 @@ def test_other_tasks_and_splits(place: Place, sections: dict[str, Any], folds: i
     rows = frame(place.models.predict(spec.id, place.last, in_sample=True))
     assert rows["rank_score"].iloc[0] == 1 and rows["predicted_return"].is_monotonic_decreasing
     if spec.task == "classification":
+        assert told.evaluation.reliability is not None and again.reliability is not None
+        assert len(told.evaluation.reliability.curves) == 3
+        assert told.version.figures["brier"] == told.evaluation.reliability.brier < 1
+        assert again.figures == pytest.approx(told.evaluation.figures, nan_ok=True)
+        for file in (place.folder / "probabilities").glob(f"*/{spec.id}/1.parquet"):
+            file.unlink()  # as of a model that was trained before they were kept
+        assert place.models.evaluate(spec.id).reliability is None
         assert rows["predicted_return"].between(0, 2).all()
         assert (rows["probability_score"].between(0, 1)).all() and rows["probability_score"].iloc[0] < 1
     (why,) = place.models.explain(spec.id, place.last, [rows.index[3]])
@@ -219,6 +230,65 @@ def test_what_was_cancelled_leaves_nothing(place: Place) -> None:
 
     assert not place.models.registry.list("cancelled")
     assert not list(place.folder.rglob("*cancelled*"))
+
+
+def test_what_was_cancelled_after_the_last_fit_leaves_nothing(place: Place) -> None:
+    steps: list[tuple[int, int]] = []
+    hooks = Hooks(
+        folds=lambda done, total: steps.append((done, total)),
+        cancelled=lambda: bool(steps) and steps[-1][0] == steps[-1][1],
+    )
+
+    with pytest.raises(Cancelled):
+        place.models.train(spec_of(id="late"), hooks=hooks)
+
+    assert not place.models.registry.list("late")
+    assert not list(place.folder.rglob("*late*"))
+
+
+def test_a_model_whose_predictions_cannot_be_kept_is_not_kept(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*told: Any) -> None:
+        raise StoreUnavailable("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.models._kept, "keep", full)
+        with pytest.raises(StoreUnavailable, match="no space left"):
+            place.models.train(spec_of(id="half"))
+
+    assert not place.models.registry.list("half")
+    assert not list((place.folder / "models" / "half").iterdir())
+    assert place.models.train(spec_of(id="half")).version.version == 1
+    assert place.models.evaluate("half").verdict in set(Verdict)
+
+
+def test_whoever_stops_waiting_cancels_the_computation_of_features(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), []
+
+    def computing(*told: Any, hooks: ValueHooks) -> Assembled:
+        begun.set()
+        for _ in range(500):
+            if hooks.cancelled():
+                ended.append("cancelled")
+                raise Cancelled("the computation was cancelled")
+            time.sleep(0.01)
+        raise AssertionError("nobody cancelled it")
+
+    monkeypatch.setattr(service, "assemble", computing)
+
+    async def impatient() -> None:
+        task = asyncio.create_task(place.models.train_model_async(MODEL))
+        await asyncio.to_thread(begun.wait, 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(impatient())  # waits for the thread
+
+    assert ended == ["cancelled"]
 
 
 def test_whoever_stops_waiting_cancels_the_training(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,15 +410,13 @@ def test_symbols_choose_rows_and_nothing_else(place: Place, made: TrainedModel) 
 def test_a_name_without_any_feature_has_no_prediction(
     place: Place, made: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A median stands for what is missing, so this is asked of a model that keeps it."""
+    """Although a median would stand for all that is missing."""
     day = Basis.of(made.version).known
     loaded = place.models.registry.load(made.version)
+    assert loaded.scaler.missing == "median"
     names, features = place.models._today(loaded, day)
-    scaler = loaded.scaler
-    kept = type(scaler)(scaler.kind, "keep", scaler.centre, scaler.scale, np.full(3, np.nan))
     features = features.copy()
     features[4] = np.nan
-    monkeypatch.setattr(place.models, "_load", lambda model, version: replace(loaded, scaler=kept))
     monkeypatch.setattr(place.models, "_today", lambda model, day: (names, features))
 
     rows = frame(place.models.predict("tried", day))
@@ -357,6 +425,10 @@ def test_a_name_without_any_feature_has_no_prediction(
     assert rows["rank_score"].max() == rows["predicted_return"].nunique()
     with pytest.raises(NotFound, match=f"says nothing of {names[4]}"):
         place.models.predict("tried", day, [str(names[4])])
+    with pytest.raises(NotFound, match=f"says nothing of {names[4]}"):
+        place.models.explain("tried", day, [str(names[3]), str(names[4])])
+    (why,) = place.models.explain("tried", day, [str(names[3])])
+    assert why.prediction == pytest.approx(rows["predicted_return"][str(names[3])], abs=1e-9)
     features[:] = np.nan
     with pytest.raises(NotFound, match="no name has a value"):
         place.models.predict("tried", day)
@@ -476,6 +548,51 @@ def test_a_worse_model_is_not_promoted(
     assert asked == [1, 1]
 
 
+@pytest.mark.parametrize("days", [0, 59])
+def test_without_days_in_common_nothing_is_promoted(
+    place: Place, made: TrainedModel, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    known = np.random.default_rng(0).normal(0.05, 0.05, 200)
+    champion = np.where(np.arange(200) < days, known, np.nan)
+    contest = contest_of(champion, known + np.random.default_rng(1).normal(0.0, 0.02, 200), 1)
+
+    told = retrained_beside(place, made, contest, monkeypatch)
+
+    assert contest.difference.count == days
+    assert told.version.stage == CANDIDATE
+    assert told.notes[-1].startswith("stays a candidate: ") and f"on {days} days" in told.notes[-1]
+
+
+def test_with_a_verdict_of_too_little_to_tell_nothing_is_promoted(
+    place: Place, made: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(
+        made.evaluation,
+        verdict=Verdict.UNKNOWN,
+        significance=replace(made.evaluation.significance, count=17),
+    )
+    champion = np.random.default_rng(0).normal(0.05, 0.05, 200)
+    better = contest_of(champion, champion + np.random.default_rng(1).normal(0.02, 0.02, 200), 1)
+
+    told = retrained_beside(place, replace(made, evaluation=few), better, monkeypatch)
+
+    assert told.version.stage == CANDIDATE
+    assert "17 days have a RankIC" in told.notes[-1]
+
+
+def retrained_beside(
+    place: Place, made: TrainedModel, contest: Contest, monkeypatch: pytest.MonkeyPatch
+) -> TrainedModel:
+    """What becomes of a version that was trained anew, with this contest against the one in production."""
+    production = replace(made.version, stage=PRODUCTION)
+    monkeypatch.setattr(place.models, "promote", lambda *told, **more: production)
+    monkeypatch.setattr(place.models, "train", lambda spec, **told: made)
+    monkeypatch.setattr(place.models.registry, "get", lambda *told, **more: production)
+    monkeypatch.setattr(place.models.registry, "load", lambda version: SimpleNamespace(spec=spec_of()))
+    monkeypatch.setattr(place.models, "compare", lambda *told, **more: contest)
+    return place.models.retrain("tried", promote=True)[0]
+
+
 def test_a_damaged_model_is_told_and_the_one_before_it_serves(
     place: Place, made: TrainedModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -484,16 +601,16 @@ def test_a_damaged_model_is_told_and_the_one_before_it_serves(
         version = registry.import_folder(made.version.folder, actor="ada")
         registry.promote("tried", version.version, PRODUCTION, reason="in turn", actor="ada")
     (version.folder / "scaler.json").write_text("{}")
-    service = MLService(place.data, place.factors, ModelRegistry(tmp_path, CLOCK), tmp_path, threads=1)
+    models = MLService(place.data, place.factors, ModelRegistry(tmp_path, CLOCK), tmp_path, threads=1)
     day = Basis.of(version).known
 
     with caplog.at_level(logging.WARNING):
-        found = service.predict("tried", day)
+        found = models.predict("tried", day)
 
     assert found.equals(place.models.predict("tried", day))
     assert "tried version 2 is in production but cannot be used" in caplog.text
     with pytest.raises(StoreCorrupt):
-        service.predict("tried", day, version=2)
+        models.predict("tried", day, version=2)
 
 
 def test_basis_of_a_stranger_is_missed(made: TrainedModel) -> None:

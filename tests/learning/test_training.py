@@ -17,12 +17,13 @@ from quantflux.learning.assembly import Assembled, weights_of
 from quantflux.learning.evaluation import Verdict, judge
 from quantflux.learning.labels import make_labels
 from quantflux.learning.models import learner
-from quantflux.learning.samples import Dataset
+from quantflux.learning.sample_scores import scores_of
+from quantflux.learning.samples import Dataset, Sample
 from quantflux.learning.scaling import Scaler
 from quantflux.learning.specification import ModelSpec, specification_of
 from quantflux.learning.splits import samples_of, splitter_of
 from quantflux.learning.training import Hooks, Trained, mean_rank_ic, train, validate, with_shuffled_labels
-from tests.learning.cells import ArrayFeatures
+from tests.learning.cells import ArrayFeatures, dataset_of
 from tests.learning.small_market import market
 
 HORIZON = 5
@@ -210,7 +211,8 @@ def by_hand(data: Assembled, spec: ModelSpec) -> list[np.ndarray]:
         for row in fold.test:
             columns = np.flatnonzero(data.chosen[row])
             seen = data.dataset.features.gather(np.full(len(columns), row), columns)
-            found[row, columns] = fitted.predict(scaler.apply(seen))
+            known = np.isfinite(seen).any(axis=1)  # a median stands for nothing where all is missing
+            found[row, columns[known]] = fitted.predict(scaler.apply(seen[known]))
         made.append(found)
     return made
 
@@ -235,7 +237,68 @@ def test_predictions_are_those_of_each_fold_and_their_mean_where_several_test_a_
     np.testing.assert_allclose(told.predictions, expected, rtol=1e-12, atol=1e-15)
     several = {fold.number: counts[data.chosen].max() for fold in told.folds}
     assert set(several.values()) == {3 if split is COMBINED else 1}
-    assert np.isnan(told.predictions[np.flatnonzero(counts.any(axis=1))]).any()
+    assert np.isnan(told.predictions[::7, ::3]).all()
+    nothing_known = np.zeros(data.chosen.shape, dtype=bool)
+    nothing_known[::7, ::3] = True
+    assert (nothing_known & data.chosen)[counts.any(axis=1)].sum() > 100
+
+
+def test_probabilities_are_there_wherever_a_class_is_predicted() -> None:
+    def with_gaps(labels: np.ndarray) -> np.ndarray:
+        found = knowing(labels)
+        found[::7, ::3] = np.nan
+        return found
+
+    spec = spec_of(
+        kind="lightgbm",
+        task="classification",
+        parameters={"n_estimators": 3, "min_data_in_leaf": 20},
+        label={"horizon": HORIZON, "transform": "class", "classes": 3},
+        split=COMBINED,
+    )
+
+    told = train(assembled(spec, with_gaps), spec, threads=1)
+
+    assert told.probabilities is not None and told.probabilities.shape == (*told.predictions.shape, 3)
+    there = np.isfinite(told.predictions)
+    np.testing.assert_array_equal(np.isfinite(told.probabilities), np.repeat(there[..., None], 3, axis=2))
+    assert there.sum() > 1_000
+    chances = told.probabilities[there]
+    assert chances.min() >= 0 and chances.std(axis=0).min() > 0
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
+    np.testing.assert_allclose(chances @ np.arange(3), told.predictions[there])  # the expected class
+    assert train(assembled(spec_of(), guessing(0)), spec_of(), threads=1).probabilities is None
+
+
+def test_a_ranking_of_classes_has_no_probabilities() -> None:
+    spec = spec_of(
+        kind="lightgbm",
+        task="ranking",
+        parameters={"n_estimators": 3, "min_data_in_leaf": 20},
+        label={"horizon": HORIZON, "transform": "class", "classes": 3},
+    )
+
+    told = train(assembled(spec, knowing), spec, threads=1)
+
+    assert told.probabilities is None
+    assert told.folds[0].test_ic > 0.5
+
+
+@pytest.mark.parametrize("missing", ["keep", "zero", "median"])
+def test_a_cell_without_any_feature_has_no_score_whatever_fills_in(missing: str) -> None:
+    values = np.random.default_rng(1).normal(size=(30, 20, 3))
+    values[10:, 4] = np.nan
+    values[:, 5, 0] = np.nan
+    dataset = dataset_of(values)
+    sample = Sample(dataset, np.arange(len(dataset)))
+    scaler = Scaler.fit("standard", missing, sample)
+    quiet: dict[str, Any] = {"progress": lambda done, total: None, "cancelled": lambda: False}
+    fitted = learner("ridge", "regression", {}, 1, threads=1).fit(sample, None, scaler=scaler, **quiet)
+
+    found = scores_of(fitted, scaler, sample)
+
+    nothing_known = (sample.row >= 10) & (sample.column == 4)
+    np.testing.assert_array_equal(np.isnan(found), nothing_known)
 
 
 def test_folds_tell_their_days_and_their_rank_correlation() -> None:

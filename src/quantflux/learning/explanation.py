@@ -16,6 +16,7 @@ import numpy as np
 from quantflux.core.errors import InvalidRequest
 from quantflux.factors.ranking import SortedRows, rank_correlation
 from quantflux.learning.models.contract import Predictor, Scaling
+from quantflux.learning.models.known import any_known
 from quantflux.learning.samples import Sample
 
 _CELLS = 2_000
@@ -119,7 +120,7 @@ def explain(predictor: Predictor, scaler: Scaling, sample: Sample, *, cells: int
     places = spread_over(len(sample), cells)
     features = sample.dataset.features.gather(sample.row[places], sample.column[places])
     parts = _contributions(predictor, scaler, features)
-    if (known := np.isfinite(features).any(axis=1)).any():  # a cell without any feature has no prediction
+    if (known := any_known(features)).any():  # a cell without any feature has no prediction
         features, parts = features[known], parts[known]
     added = parts[:, :-1]
     values = np.where(np.isfinite(features), features, np.nan).astype(np.float64)
@@ -168,7 +169,7 @@ def explained(
             f"names, had shape {features.shape}"
         )
     parts = _contributions(predictor, scaler, features)
-    parts[~np.isfinite(features).any(axis=1)] = math.nan
+    parts[~any_known(features)] = math.nan
     made = []
     for symbol, values, row in zip(symbols, features.tolist(), parts, strict=True):
         order = np.argsort(-np.abs(row[:-1]), kind="stable").tolist()

@@ -29,13 +29,12 @@ def predictions_of(model: LoadedModel, day: date, names: np.ndarray, features: n
     pyarrow.Table
         See `MLService.predict`. A name without any feature has no prediction and no row.
     """
-    scaled = model.scaler.apply(features)
-    found = model.predictor.predict(scaled)
+    found = model.predict(features)
     there = np.flatnonzero(np.isfinite(found))
     found, names = found[there], names[there]
     _, place = np.unique(-found, return_inverse=True)
     if model.spec.task == "classification":
-        chance = model.predictor.probabilities(scaled[there])[:, -1]
+        chance = model.predictor.probabilities(model.scaler.apply(features[there]))[:, -1]
     else:
         chance = np.searchsorted(np.sort(found), found) / max(len(found) - 1, 1)
     rank = place + 1

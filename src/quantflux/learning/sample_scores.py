@@ -6,6 +6,7 @@ import numpy as np
 
 from quantflux.factors.ranking import SortedRows, rank_correlation
 from quantflux.learning.models.contract import Predictor
+from quantflux.learning.models.known import predict_known
 from quantflux.learning.samples import Sample
 from quantflux.learning.scaling import Scaler
 
@@ -17,11 +18,11 @@ LEAST_NAMES = 10
 
 
 def scores_of(predictor: Predictor, scaler: Scaler, sample: Sample) -> np.ndarray:
-    """Return the prediction of each cell of a sample, float64 of shape (K,)."""
+    """Return the prediction of each cell of a sample, float64 of shape (K,); NaN for cells without any feature."""
     found = np.empty(len(sample))
     for first in range(0, len(sample), AT_ONCE):
         part = slice(first, min(first + AT_ONCE, len(sample)))
-        found[part] = predictor.predict(scaler.apply(sample.features(part)))
+        found[part] = predict_known(predictor, scaler, sample.features(part))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from quantflux.core.errors import InvalidRequest, NotFound
+from quantflux.core.errors import Cancelled, InvalidRequest, NotFound
 from quantflux.data.access import DataAccessLayer
 from quantflux.data.contract import Query, day_of
 from quantflux.data.request import WhenLike, parse_symbols, parse_when
@@ -25,9 +26,10 @@ from quantflux.factors.market_data import load_market
 from quantflux.factors.stored import Hooks as ValueHooks
 from quantflux.learning.assembly import Assembled, assemble, outcomes, today
 from quantflux.learning.drift import Drift, drift_of
-from quantflux.learning.evaluation import Evaluation, Verdict, judge, rank_ic_by_day
+from quantflux.learning.evaluation import Evaluation, Verdict, judge, rank_ic_by_day, reason_of
 from quantflux.learning.explanation import Explained, Explanation, explain, explained
 from quantflux.learning.findings import Basis, training_of, trials_of, validated_in
+from quantflux.learning.models.known import any_known
 from quantflux.learning.monitoring import (
     Contest,
     Health,
@@ -35,6 +37,7 @@ from quantflux.learning.monitoring import (
     health_of,
     paired_rank_ics,
 )
+from quantflux.learning.monitoring.contest import LEAST_DAYS
 from quantflux.learning.out_of_sample import OutOfSample
 from quantflux.learning.predictions import laid_out, predictions_of
 from quantflux.learning.registry import PRODUCTION, LoadedModel, ModelRegistry, ModelVersion
@@ -51,7 +54,8 @@ SOMEBODY = "local"
 _WORSE = 0.05
 """Probability with which a version trained anew is kept back although it is no worse."""
 
-_HOPELESS = (Verdict.NOISE, Verdict.REVERSED)
+_UNPROVEN = (Verdict.NOISE, Verdict.REVERSED, Verdict.UNKNOWN)
+"""Verdicts with which a version trained anew stays a candidate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,13 +118,15 @@ class MLService:
     ) -> TrainedModel:
         """Do what `train` does beside the event loop; a mapping is read as a model file is.
 
-        Whoever stops waiting cancels the training, too.
+        Whoever stops waiting cancels the computation of features and the training, too.
         """
         spec = model_config if isinstance(model_config, ModelSpec) else specification_of(model_config)
         stopped = threading.Event()
-        hooks = Hooks(cancelled=stopped.is_set)
+        hooks, value_hooks = Hooks(cancelled=stopped.is_set), ValueHooks(cancelled=stopped.is_set)
         try:
-            return await asyncio.to_thread(self.train, spec, actor=actor, hooks=hooks)
+            return await asyncio.to_thread(
+                self.train, spec, actor=actor, hooks=hooks, value_hooks=value_hooks
+            )
         except asyncio.CancelledError:
             stopped.set()
             raise
@@ -153,6 +159,8 @@ class MLService:
             If the data do not allow it; says what they lack.
         Cancelled
             If a hook said so; nothing is kept.
+        StoreUnavailable
+            If the model or its predictions out of sample cannot be written; nothing is kept.
         """
         assembled = assemble(self._data, self._factors, spec, hooks=value_hooks)
         trained = train(assembled, spec, threads=self._threads, hooks=hooks)
@@ -162,6 +170,8 @@ class MLService:
             shuffled = with_shuffled_labels(assembled, spec.seed)
             lucky = _judged(train(shuffled, spec, threads=self._threads, hooks=hooks), shuffled, trials=1)
         explanation = explain(trained.predictor, trained.scaler, trained.sample)
+        if hooks is not None and hooks.cancelled():
+            raise Cancelled("the training was cancelled")
         version = self.registry.add(
             spec,
             trained.predictor,
@@ -169,8 +179,8 @@ class MLService:
             training_of(assembled, trained, evaluation, lucky, explanation),
             actor=actor,
             reason=reason,
+            beside=lambda made: self._keep(made, assembled, trained),
         )
-        self._kept.keep(version, assembled.dataset.days, assembled.dataset.symbols, trained.predictions)
         return TrainedModel(version, evaluation, trained.folds, explanation, lucky, assembled.notes)
 
     def retrain(
@@ -189,8 +199,9 @@ class MLService:
         Parameters
         ----------
         promote : bool
-            Bring the new version to production, unless it is worse than the one there by more than chance or has found
-            nothing. That it be better is not asked for: it is the same model, and knows the newest days.
+            Bring the new version to production, unless it is worse than the one there by more than chance, has found
+            nothing, or one of both cannot be told: too few days, or too few that both have predicted. That it be better
+            is not asked for: it is the same model, and knows the newest days. Why it stays a candidate is a note.
 
         Returns
         -------
@@ -209,12 +220,14 @@ class MLService:
         except NotFound as error:
             logger.warning("%s stays a candidate: %s", made.version.label, error)
             return replace(made, notes=(*made.notes, f"not compared: {error}")), None
-        worse = contest.difference.below <= _WORSE
-        if promote and not worse and made.evaluation.verdict not in _HOPELESS:
-            said = f"trained anew, and no worse: {contest.reason.en}"[:500]
-            version = self.promote(model_id, made.version.version, reason=said, actor=actor)
-            made = replace(made, version=version)
-        return made, contest
+        if not promote:
+            return made, contest
+        if doubt := _doubt(made.evaluation, contest):
+            logger.warning("%s stays a candidate: %s", made.version.label, doubt)
+            return replace(made, notes=(*made.notes, f"stays a candidate: {doubt}")), contest
+        said = f"trained anew, and no worse: {contest.reason.en}"[:500]
+        version = self.promote(model_id, made.version.version, reason=said, actor=actor)
+        return replace(made, version=version), contest
 
     def tune(
         self,
@@ -253,13 +266,15 @@ class MLService:
         basis = Basis.of(model.version)
         universe = model.spec.universe.model_copy(update={"where": basis.where})
         came = outcomes(self._data, self._factors, universe, basis.label)
+        axes = came.market.raw.times, came.market.raw.symbols
         return judge(
-            self._kept.read(model.version, came.market.raw.times, came.market.raw.symbols),
+            self._kept.read(model.version, *axes),
             came.market,
             came.labels.values,
             horizon=basis.horizon,
             name=model_id,
             task=model.spec.task,
+            probabilities=self._probabilities(model, *axes),
             trials=basis.trials,
         )
 
@@ -332,7 +347,8 @@ class MLService:
         Raises
         ------
         NotFound
-            If there is no such model, no bars on that day, or a symbol could not be chosen then.
+            If there is no such model, no bars on that day, or a symbol could not be chosen then, or has no value of
+            any feature.
         InvalidRequest
             If no symbol is named.
         """
@@ -342,7 +358,7 @@ class MLService:
         wanted = parse_symbols(symbols, self._data.limits)
         if not wanted:
             raise InvalidRequest("name the symbols whose predictions are to be explained")
-        _check_there(wanted, names.tolist(), model, day)
+        _check_there(wanted, names[any_known(features)].tolist(), model, day)
         rows = np.searchsorted(names, np.array(wanted, dtype=np.str_))
         return explained(model.predictor, model.scaler, features[rows], tuple(model.digests), list(wanted))
 
@@ -431,6 +447,30 @@ class MLService:
         """Bring a version to a stage; see `ModelRegistry.promote`."""
         return self.registry.promote(model_id, version, stage, reason=reason, actor=actor)
 
+    def _keep(self, version: ModelVersion, assembled: Assembled, trained: Trained) -> None:
+        """Keep what a version predicted out of sample: one file, and one more for each class's probability."""
+        axes = assembled.dataset.days, assembled.dataset.symbols
+        if trained.probabilities is not None:
+            for place in range(trained.probabilities.shape[2]):
+                self._class(place).keep(version, *axes, trained.probabilities[..., place])
+        self._kept.keep(version, *axes, trained.predictions)
+
+    def _probabilities(self, model: LoadedModel, days: np.ndarray, symbols: np.ndarray) -> np.ndarray | None:
+        """Return the probability of each class out of sample, shape (T, N, C).
+
+        None if the model has no classes, or was trained before their probabilities were kept.
+        """
+        if model.spec.task != "classification":
+            return None
+        classes = range(model.predictor.classes)
+        try:
+            return np.stack([self._class(n).read(model.version, days, symbols) for n in classes], axis=2)
+        except NotFound:
+            return None
+
+    def _class(self, place: int) -> OutOfSample:
+        return OutOfSample(self._folder / "probabilities" / str(place))
+
     def _load(self, model_id: str, version: int | None) -> LoadedModel:
         """Return a version, the one that serves, or the newest candidate where none is in production."""
         chosen = self.registry.get(model_id, version)
@@ -469,6 +509,16 @@ def _check_there(wanted: Sequence[str], there: Sequence[str], model: LoadedModel
         )
 
 
+def _doubt(found: Evaluation, contest: Contest) -> str:
+    """Return why a version that was trained anew does not take the place of the one in production, or nothing."""
+    if found.verdict in _UNPROVEN:
+        return reason_of(found).en
+    gap = contest.difference
+    # NaN if no day is in common, or if the gap is the same on all of them, as where both predicted the same.
+    no_worse = gap.mean >= 0 if math.isnan(gap.below) else gap.below > _WORSE
+    return "" if no_worse and gap.count >= LEAST_DAYS else contest.reason.en
+
+
 def _judged(trained: Trained, assembled: Assembled, trials: int) -> Evaluation:
     spec = trained.spec
     return judge(
@@ -478,5 +528,6 @@ def _judged(trained: Trained, assembled: Assembled, trials: int) -> Evaluation:
         horizon=assembled.labels.reach if spec.label.kind == "expression" else spec.label.horizon,
         name=spec.id,
         task=spec.task,
+        probabilities=trained.probabilities,
         trials=trials,
     )

@@ -21,6 +21,7 @@ from quantflux.factors.ranking import SortedRows, rank_correlation
 from quantflux.learning.assembly import Assembled
 from quantflux.learning.models import learner
 from quantflux.learning.models.contract import Learner, Predictor
+from quantflux.learning.models.known import predict_known, probabilities_known
 from quantflux.learning.sample_scores import AT_ONCE, LEAST_NAMES, rank_ic_by_day, scores_of
 from quantflux.learning.samples import Features, Sample
 from quantflux.learning.scaling import Scaler
@@ -77,6 +78,8 @@ class Trained:
     spec : ModelSpec
     predictions : array of float64, shape (T, N)
         Out of sample; NaN elsewhere.
+    probabilities : array of float64, shape (T, N, C), or None
+        The same of each class; None unless the task is classification.
     folds : tuple of FoldResult
     predictor : Predictor
         Fitted up to the newest known labels.
@@ -92,6 +95,7 @@ class Trained:
 
     spec: ModelSpec
     predictions: np.ndarray
+    probabilities: np.ndarray | None
     folds: tuple[FoldResult, ...]
     predictor: Predictor
     scaler: Scaler
@@ -115,8 +119,8 @@ def train(
     told = hooks or Hooks()
     fitting, folds = _begun(assembled, spec, threads, told)
     told.folds(0, len(folds) + 1)
-    predictions, results = _out_of_sample(fitting, folds, len(folds) + 1)
-    kept = _kept(fitting, predictions, results)
+    said, results = _out_of_sample(fitting, folds, len(folds) + 1)
+    kept = _kept(fitting, said, results)
     told.folds(len(folds) + 1, len(folds) + 1)
     return kept
 
@@ -140,7 +144,8 @@ def validate(
     told = hooks or Hooks()
     fitting, folds = _begun(assembled, spec, threads, told)
     told.folds(0, len(folds))
-    return _out_of_sample(fitting, folds, len(folds))
+    said, results = _out_of_sample(fitting, folds, len(folds))
+    return said[..., 0], results
 
 
 def _begun(
@@ -205,6 +210,11 @@ class _Fitting:
             classes=self.assembled.labels.classes,
         )
 
+    @property
+    def classes(self) -> int:
+        """Classes that have a probability: none in a ranking, though its labels may be classes."""
+        return self.assembled.labels.classes if self.spec.task == "classification" else 0
+
     def fit(self, learnt: Sample, checked: Sample | None) -> tuple[Predictor, Scaler]:
         if self.told.cancelled():
             raise Cancelled("the training was cancelled")
@@ -229,19 +239,22 @@ class _Fitting:
 def _out_of_sample(
     fitting: _Fitting, folds: Sequence[Fold], steps: int
 ) -> tuple[np.ndarray, tuple[FoldResult, ...]]:
-    """Fit every fold, one of so many steps; return what they predict of their test days, and how each did."""
+    """Fit every fold, one of so many steps; return what they say of their test days, and how each did.
+
+    Said is the prediction and, behind it, the probability of each class: shape (T, N, 1 + C).
+    """
     assembled, told = fitting.assembled, fitting.told
     dataset, chosen, labels = assembled.dataset, assembled.chosen, assembled.labels
-    totals, counts = np.zeros(chosen.shape), np.zeros(chosen.shape, dtype=np.int16)
+    said = np.zeros((*chosen.shape, 1 + fitting.classes))  # sums over folds, until they are all there
+    counts = np.zeros(chosen.shape, dtype=np.int16)
     results: list[FoldResult] = []
     for fold in folds:
         begun = time.perf_counter()
         learnt, checked, _ = samples_of(dataset, fold, labels.reach)
         predictor, scaler = fitting.fit(learnt, checked)
-        found = _predicted(predictor, scaler, dataset.features, chosen, fold.test)
-        there = ~np.isnan(found)
-        totals[fold.test] += np.where(there, found, 0.0)
-        counts[fold.test] += there
+        found = _said(predictor, scaler, dataset.features, chosen, fold.test, fitting.classes)
+        counts[fold.test] += ~np.isnan(found[..., 0])
+        said[fold.test] += np.where(np.isnan(found), 0.0, found)
         results.append(
             FoldResult(
                 number=fold.number,
@@ -251,15 +264,16 @@ def _out_of_sample(
                 rounds=predictor.rounds,
                 seconds=time.perf_counter() - begun,
                 valid_ic=_valid_ic(predictor, scaler, checked),
-                test_ic=mean_rank_ic(found, labels.values[fold.test], chosen[fold.test]),
+                test_ic=mean_rank_ic(found[..., 0], labels.values[fold.test], chosen[fold.test]),
             )
         )
         told.folds(len(results), steps)
-    predictions = np.divide(totals, counts, out=np.full(chosen.shape, np.nan), where=counts > 0)
-    return predictions, tuple(results)
+    said[counts == 0] = np.nan
+    said /= np.maximum(counts, 1)[..., None]
+    return said, tuple(results)
 
 
-def _kept(fitting: _Fitting, predictions: np.ndarray, results: tuple[FoldResult, ...]) -> Trained:
+def _kept(fitting: _Fitting, said: np.ndarray, results: tuple[FoldResult, ...]) -> Trained:
     """Fit on the newest days: what a fold behind the last one would learn from and stop by."""
     dataset, split, reach = fitting.assembled.dataset, fitting.spec.split, fitting.assembled.labels.reach
     usable = int(dataset.row.max()) + 1  # labels of later days are not known yet
@@ -274,7 +288,8 @@ def _kept(fitting: _Fitting, predictions: np.ndarray, results: tuple[FoldResult,
     seen = np.concatenate([learnt.places, checked.places])
     return Trained(
         spec=fitting.spec,
-        predictions=predictions,
+        predictions=np.ascontiguousarray(said[..., 0]),
+        probabilities=said[..., 1:] if fitting.classes else None,
         folds=results,
         predictor=predictor,
         scaler=scaler,
@@ -292,14 +307,24 @@ def _valid_ic(predictor: Predictor, scaler: Scaler, checked: Sample | None) -> f
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _predicted(
-    predictor: Predictor, scaler: Scaler, features: Features, chosen: np.ndarray, rows: np.ndarray
+def _said(
+    predictor: Predictor,
+    scaler: Scaler,
+    features: Features,
+    chosen: np.ndarray,
+    rows: np.ndarray,
+    classes: int,
 ) -> np.ndarray:
-    """Return predictions for the names one may choose on some days, shape (len(rows), N)."""
-    found = np.full((len(rows), chosen.shape[1]), np.nan)
+    """Return what a model says of the names one may choose on some days, NaN where it says nothing.
+
+    The prediction and, behind it, the probability of each class: shape (len(rows), N, 1 + C).
+    """
+    found = np.full((len(rows), chosen.shape[1], 1 + classes), np.nan)
     place, column = np.nonzero(chosen[rows])
     for first in range(0, len(place), AT_ONCE):
         part = slice(first, first + AT_ONCE)
-        gathered = scaler.apply(features.gather(rows[place[part]], column[part]))
-        found[place[part], column[part]] = predictor.predict(gathered)
+        gathered = features.gather(rows[place[part]], column[part])
+        found[place[part], column[part], 0] = predict_known(predictor, scaler, gathered)
+        if classes:
+            found[place[part], column[part], 1:] = probabilities_known(predictor, scaler, gathered)
     return found

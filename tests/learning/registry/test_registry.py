@@ -50,6 +50,34 @@ def test_what_is_loaded_predicts_to_the_bit_what_was_added(
 
 
 @pytest.mark.usefixtures("tried_here")
+def test_what_belongs_to_a_version_is_kept_before_anybody_sees_it(registry: ModelRegistry) -> None:
+    seen: list[tuple[int, list[int]]] = []
+
+    def keeping(made: ModelVersion) -> None:
+        seen.append((made.version, [each.version for each in registry.list("trial")]))
+
+    registry.add(*trained.fitted(), trained.about(), actor="ada", beside=keeping)
+
+    assert seen == [(2, [1])]
+    assert [each.version for each in registry.list("trial")] == [1, 2]
+
+
+@pytest.mark.usefixtures("tried_here")
+def test_there_is_no_version_if_what_belongs_to_it_cannot_be_kept(registry: ModelRegistry) -> None:
+    def failing(made: ModelVersion) -> None:
+        raise StoreUnavailable(f"{made.label} does not fit")
+
+    folder = registry.get("trial").folder.parent
+    with pytest.raises(StoreUnavailable, match="trial version 2 does not fit"):
+        registry.add(*trained.fitted(), trained.about(), actor="ada", beside=failing)
+
+    assert [each.version for each in registry.list("trial")] == [1]
+    assert [each.version for each in registry.history("trial")] == [1]
+    assert [path.name for path in folder.iterdir()] == ["1"]
+    assert registry.add(*trained.fitted(), trained.about(), actor="ada").version == 2
+
+
+@pytest.mark.usefixtures("tried_here")
 def test_stages_are_a_history_that_goes_on(registry: ModelRegistry, clock: FixedClock, outside: Path) -> None:
     registry.import_folder(outside, actor="bob", reason="a second one")
     steps: list[dict[str, Any]] = [

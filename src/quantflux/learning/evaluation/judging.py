@@ -93,7 +93,8 @@ def judge(
     rows = np.flatnonzero(~np.isnan(scores).all(axis=1))
     if not len(rows):
         raise InvalidRequest("there is no prediction of an investable name to judge")
-    part = slice(int(rows[0]), None)
+    # Later days have neither predictions nor outcomes of any, and would change the figures every time one comes.
+    part = slice(int(rows[0]), int(rows[-1]) + horizon + 2)
     signal = _as_factor(name, scores, market, part, horizon, quantiles)
     found = significance_of(signal.tradable.rank_ic, horizon, trials)
     learnt = _rank_ic(scores[part], labels[part], market.market.chosen[part])
@@ -167,22 +168,27 @@ def _check(
 def _as_factor(
     name: str, scores: np.ndarray, market: MarketData, part: slice, horizon: int, quantiles: int | None
 ) -> FactorReport:
-    """Judge the predictions as a factor, on the days from the first prediction on."""
-    usual = float(np.median(np.isfinite(scores[part]).sum(axis=1)))
+    """Judge the predictions as a factor, on some days."""
+    names = np.isfinite(scores[part]).sum(axis=1)
+    usual = float(np.median(names[names > 0]))
     groups = quantiles or (_QUANTILES if usual >= _FEW else _COARSE)
     plan = EvaluationPlan(horizon=horizon, quantiles=groups, decay=_DECAY, least_names=LEAST_NAMES)
     industries = market.industries
     if industries is not None and industries.codes.ndim == 2:
         industries = Industries(industries.codes[part], industries.names)
-    return Evaluator(_from(market.market, part), plan, industries=industries).report(name, scores[part])
+    return Evaluator(_cut(market.market, part), plan, industries=industries).report(name, scores[part])
 
 
-def _from(market: Market, part: slice) -> Market:
+def _cut(market: Market, part: slice) -> Market:
+    """Return some days of a market, of which is known what names that were stuck on the last one brought later."""
     arrays = {
         field: getattr(market, field)[part]
         for field in ("chosen", "buyable", "sellable", "at_open", "at_close")
     }
-    return replace(market, panel=market.panel.select(start=market.panel.times[part][0]), **arrays)
+    times = market.panel.times[part]
+    made = replace(market, panel=market.panel.select(start=times[0], end=times[-1]), **arrays)
+    vars(made)["proceeds"] = market.proceeds[part]  # else worked out from the days that are left
+    return made
 
 
 def _rank_ic(

@@ -40,7 +40,7 @@ class Evaluation:
         Days over which a prediction looks ahead.
     factor : FactorReport
         The predictions judged as any factor is, on paper and as one can trade: RankIC and IC by day, quantiles,
-        turnover, years. Its days begin with the first prediction.
+        turnover, years. Its days begin with the first prediction, and end where the outcome of the last one is known.
     significance : Significance
         Of the mean tradable RankIC.
     label_ic : array of float64, shape (T,)
@@ -73,7 +73,7 @@ class Evaluation:
 
     @property
     def times(self) -> np.ndarray:
-        """Days from the first prediction on, datetime64[D], shape (T,)."""
+        """Days from the first prediction to the outcome of the last one, datetime64[D], shape (T,)."""
         return self.factor.times
 
     @property

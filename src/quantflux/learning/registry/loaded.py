@@ -9,6 +9,7 @@ import numpy as np
 
 from quantflux.core.errors import InvalidRequest
 from quantflux.learning.models.contract import Predictor
+from quantflux.learning.models.known import predict_known
 from quantflux.learning.registry.records import ModelVersion
 from quantflux.learning.registry.reference import Reference
 from quantflux.learning.scaling import Scaler
@@ -40,8 +41,11 @@ class LoadedModel:
     reference: Reference
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Predict from features as they are computed: float32, shape (K, F); returns float64, shape (K,)."""
-        return self.predictor.predict(self.scaler.apply(features))
+        """Predict from features as they are computed: float32, shape (K, F); returns float64, shape (K,).
+
+        NaN where there is none of them, whatever the scaler would fill in.
+        """
+        return predict_known(self.predictor, self.scaler, features)
 
     def check_features(self, digests: Mapping[str, str]) -> None:
         """Check that what would be computed now is what the model learnt from.

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
@@ -84,10 +84,22 @@ class ModelRegistry:
         *,
         actor: str,
         reason: str = "trained",
+        beside: Callable[[ModelVersion], None] | None = None,
     ) -> ModelVersion:
         """Keep a model as the next version of its id, a candidate.
 
         What was written is tried like any model before it counts.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+        predictor : Predictor
+        scaler : Scaler
+        about : Training
+        actor, reason : str
+            For the history.
+        beside : callable, optional
+            Keeps what belongs to the version elsewhere, before anybody sees the version; if it fails, there is none.
 
         Raises
         ------
@@ -103,7 +115,7 @@ class ModelRegistry:
         with self._new_folder(spec.id) as folder:
             write_model(folder, spec, predictor, scaler, about, self._clock.now())
             with opened(folder, self._limits) as checked:
-                return self._register(folder, checked, *said)
+                return self._register(folder, checked, *said, beside)
 
     def import_folder(self, folder: Path, *, actor: str, reason: str = "imported") -> ModelVersion:
         """Keep a model from a folder like those of a registry, as the next version of its id, a candidate.
@@ -300,7 +312,14 @@ class ModelRegistry:
         check_predictions(checked, predictor.predict(checked.rows), place)
         return predictor
 
-    def _register(self, folder: Path, checked: Checked, actor: str, reason: str) -> ModelVersion:
+    def _register(
+        self,
+        folder: Path,
+        checked: Checked,
+        actor: str,
+        reason: str,
+        beside: Callable[[ModelVersion], None] | None = None,
+    ) -> ModelVersion:
         manifest = checked.manifest
         digest = sha256(checked.manifest_bytes).hexdigest()
         new = NewVersion(manifest.id, manifest.created, actor, digest, manifest.facts())
@@ -315,7 +334,11 @@ class ModelRegistry:
                 to_disk(place.parent)
             rows.add(version, new)
             rows.change(StageChange(new.id, version, CANDIDATE, self._clock.now(), actor, reason))
-            return _found(rows, new.id, version, None)
+            added = _found(rows, new.id, version, None)
+            if beside is not None:
+                with _gone_if_it_fails(place):
+                    beside(added)
+            return added
 
     @contextlib.contextmanager
     def _new_folder(self, name: str) -> Iterator[Path]:
@@ -329,6 +352,16 @@ class ModelRegistry:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _gone_if_it_fails(place: Path) -> Iterator[None]:
+    """Take away a folder if the block fails; nobody else writes there as long as the rows are being written."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
 
 
 def _sweep(parent: Path, newest: Path) -> None:
