@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from quantflux.core.clock import FixedClock
@@ -212,13 +213,27 @@ def test_other_tasks_and_splits(place: Place, sections: dict[str, Any], folds: i
         assert len(told.evaluation.reliability.curves) == 3
         assert told.version.figures["brier"] == told.evaluation.reliability.brier < 1
         assert again.figures == pytest.approx(told.evaluation.figures, nan_ok=True)
-        for file in (place.folder / "probabilities").glob(f"*/{spec.id}/1.parquet"):
-            file.unlink()  # as of a model that was trained before they were kept
+        file = place.folder / "out_of_sample" / spec.id / "1.parquet"
+        older = pq.read_table(file, columns=["symbol", "trade_date", "prediction"])
+        pq.write_table(older, file)  # as of a model that was trained before they were kept
         assert place.models.evaluate(spec.id).reliability is None
         assert rows["predicted_return"].between(0, 2).all()
         assert (rows["probability_score"].between(0, 1)).all() and rows["probability_score"].iloc[0] < 1
     (why,) = place.models.explain(spec.id, place.last, [rows.index[3]])
     assert why.prediction == pytest.approx(rows["predicted_return"].iloc[3], abs=1e-6)
+
+
+def test_predictions_of_another_model_with_the_same_number_are_not_taken(place: Place) -> None:
+    """As after older rows of the registry were brought back, and a version was imported under a number used before."""
+    version = place.models.train(spec_of(id="numbered")).version
+    file = place.folder / "out_of_sample" / "numbered" / "1.parquet"
+    table = pq.read_table(file)
+    assert table.schema.metadata[b"manifest"] == version.digest.encode()
+
+    pq.write_table(table.replace_schema_metadata({"manifest": "0" * 64}), file)
+
+    with pytest.raises(NotFound, match="predicted out of sample is not kept here"):
+        place.models.evaluate("numbered")
 
 
 def test_what_was_cancelled_leaves_nothing(place: Place) -> None:

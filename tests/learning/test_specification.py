@@ -12,7 +12,7 @@ import pytest
 from quantflux.core.documents import parse_document
 from quantflux.core.errors import InvalidRequest, MissingDependency
 from quantflux.factors.libraries import load_library
-from quantflux.learning.models import KINDS, TASKS, tasks
+from quantflux.learning.models import KINDS, TASKS, defaults, tasks
 from quantflux.learning.specification import (
     LabelSpec,
     ModelSpec,
@@ -77,7 +77,8 @@ class TestReading:
         spec = parse_document(example()).into(ModelSpec)
         assert spec.features.names == ("alpha158",)
         assert spec.universe.start == date(2015, 1, 5)
-        assert spec.parameters == {"num_leaves": 64, "learning_rate": 0.05}
+        own = defaults(spec.kind)
+        assert spec.parameters == {name: own[name] for name in ("num_leaves", "learning_rate")}
 
     def test_example_shows_the_defaults(self) -> None:
         told = parse_document(example()).into(ModelSpec)

@@ -179,7 +179,13 @@ class MLService:
             training_of(assembled, trained, evaluation, lucky, explanation),
             actor=actor,
             reason=reason,
-            beside=lambda made: self._keep(made, assembled, trained),
+            beside=lambda made: self._kept.keep(
+                made,
+                assembled.dataset.days,
+                assembled.dataset.symbols,
+                trained.predictions,
+                trained.probabilities,
+            ),
         )
         return TrainedModel(version, evaluation, trained.folds, explanation, lucky, assembled.notes)
 
@@ -274,7 +280,7 @@ class MLService:
             horizon=basis.horizon,
             name=model_id,
             task=model.spec.task,
-            probabilities=self._probabilities(model, *axes),
+            probabilities=self._kept.read_probabilities(model.version, *axes, model.predictor.classes),
             trials=basis.trials,
         )
 
@@ -446,30 +452,6 @@ class MLService:
     ) -> ModelVersion:
         """Bring a version to a stage; see `ModelRegistry.promote`."""
         return self.registry.promote(model_id, version, stage, reason=reason, actor=actor)
-
-    def _keep(self, version: ModelVersion, assembled: Assembled, trained: Trained) -> None:
-        """Keep what a version predicted out of sample: one file, and one more for each class's probability."""
-        axes = assembled.dataset.days, assembled.dataset.symbols
-        if trained.probabilities is not None:
-            for place in range(trained.probabilities.shape[2]):
-                self._class(place).keep(version, *axes, trained.probabilities[..., place])
-        self._kept.keep(version, *axes, trained.predictions)
-
-    def _probabilities(self, model: LoadedModel, days: np.ndarray, symbols: np.ndarray) -> np.ndarray | None:
-        """Return the probability of each class out of sample, shape (T, N, C).
-
-        None if the model has no classes, or was trained before their probabilities were kept.
-        """
-        if model.spec.task != "classification":
-            return None
-        classes = range(model.predictor.classes)
-        try:
-            return np.stack([self._class(n).read(model.version, days, symbols) for n in classes], axis=2)
-        except NotFound:
-            return None
-
-    def _class(self, place: int) -> OutOfSample:
-        return OutOfSample(self._folder / "probabilities" / str(place))
 
     def _load(self, model_id: str, version: int | None) -> LoadedModel:
         """Return a version, the one that serves, or the newest candidate where none is in production."""

@@ -78,7 +78,9 @@ class SharedBins:
         if whole is None:
             self._whole = self._of = None  # the old one must not stand beside the new one
             later = Sample(train.dataset, np.arange(first, len(train.dataset)))
-            bounds, self._flat = _bounds_and_flat(_for_bounds(train, scaler, parameters), parameters)
+            features = _for_bounds(train, scaler, parameters)
+            bounds, self._flat = _in_own_bins(features, parameters), _flat(features)
+            del features  # it must not stand beside the bins, either
             self._whole = whole = _laid(later, scaler, bounds, parameters, check)
             self._of, self._first = (train.dataset, scaler.to_dict()), first
         return self._taken(whole, train), None if valid is None else self._taken(whole, valid)
@@ -119,12 +121,6 @@ def _in_own_bins(features: np.ndarray, parameters: Mapping[str, Any]) -> lightgb
     asked = dict(parameters) | {"bin_construct_sample_cnt": BOUNDS_FROM}
     no_label = np.zeros(len(features), dtype=np.float32)  # none has a say in bins, but LightGBM wants one
     return lightgbm.Dataset(features, label=no_label, params=asked).construct()
-
-
-def _bounds_and_flat(
-    features: np.ndarray, parameters: Mapping[str, Any]
-) -> tuple[lightgbm.Dataset, np.ndarray]:
-    return _in_own_bins(features, parameters), _flat(features)
 
 
 def _varies(features: np.ndarray) -> bool:
